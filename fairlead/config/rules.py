@@ -1,0 +1,120 @@
+"""What one section of fairlead.toml demands of another, checked beside the shape of each.
+
+The checks read the raw tables and pass over what has the wrong shape, so that one run tells
+every problem.
+"""
+
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+
+def broken_rules(raw: Mapping[str, Any]) -> list[str]:
+    """One line for each broken rule, `path.to.key: what is wrong`."""
+    services, environments = _tables(raw, "services"), _tables(raw, "environments")
+    return [
+        *_registry(_table(raw, "registry")),
+        *_dependencies(services),
+        *_routes(services),
+        *_files(services),
+        *_secrets(services, environments),
+        *_migrations(_table(raw, "migrations"), services),
+        *_promotions(environments),
+    ]
+
+
+def _table(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = raw.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _tables(raw: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
+    return {
+        name: value for name, value in _table(raw, key).items() if isinstance(value, Mapping)
+    }
+
+
+def _list(raw: Mapping[str, Any], key: str) -> list[Any]:
+    value = raw.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _registry(registry: Mapping[str, Any]) -> Iterator[str]:
+    if ("username" in registry) != ("password" in registry):
+        yield "registry: username and password come together"
+    if registry.get("insecure") and "password" in registry:
+        yield "registry.insecure: a password is never sent over plain HTTP; use TLS (ca = …)"
+
+
+def _dependencies(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    graph = {}
+    for name, service in services.items():
+        graph[name] = [other for other in _list(service, "depends_on") if isinstance(other, str)]
+        for at, other in enumerate(graph[name]):
+            if other not in services:
+                yield f'services.{name}.depends_on[{at}]: there is no service "{other}"'
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        yield f"services: depends_on goes in a circle: {' → '.join(error.args[1])}"
+
+
+def _routes(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    taken: dict[tuple[Any, Any], str] = {}
+    for name, service in services.items():
+        if _list(service, "routes") and "port" not in service:
+            yield f"services.{name}.routes: a service with routes needs a port"
+        for at, route in enumerate(_list(service, "routes")):
+            if isinstance(route, Mapping):
+                key = (route.get("domain"), route.get("path", "/"))
+                if key in taken:
+                    yield f"services.{name}.routes[{at}]: {taken[key]} has the same route"
+                taken[key] = name
+
+
+def _files(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, service in services.items():
+        for at, file in enumerate(_list(service, "files")):
+            if isinstance(file, Mapping) and not {"content", "template"} & set(file):
+                yield f"services.{name}.files[{at}]: give content or a template"
+
+
+def _secrets(
+    services: Mapping[str, Mapping[str, Any]], environments: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    for environment, table in environments.items():
+        known = set(_table(table, "secrets"))
+        known |= {"DATABASE_URL"} if "url" in _table(table, "database") else set()
+        for service, fields in services.items():
+            for secret in _list(fields, "secrets"):
+                if isinstance(secret, str) and secret not in known:
+                    yield (
+                        f"environments.{environment}.secrets: "
+                        f"{secret} is missing, services.{service} needs it"
+                    )
+
+
+def _migrations(
+    migrations: Mapping[str, Any], services: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    preset, named = migrations.get("preset", "auto"), migrations.get("service")
+    if isinstance(named, str) and named not in services:
+        yield f'migrations.service: there is no service "{named}"'
+    if preset != "none" and named is None and len(services) > 1 and "backend" not in services:
+        yield "migrations.service: which of the services migrates? Name it, or set preset to none"
+    if preset == "command" and not migrations.get("commands"):
+        yield "migrations.commands: preset command needs at least one command"
+    if preset != "command" and migrations.get("commands"):
+        yield 'migrations.commands: goes with preset = "command" only'
+    for at, command in enumerate(_list(migrations, "commands")):
+        if isinstance(command, list) and not command:
+            yield f"migrations.commands[{at}]: is empty"
+
+
+def _promotions(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, environment in environments.items():
+        source = environment.get("promotes_from")
+        if isinstance(source, str) and source not in environments:
+            yield f'environments.{name}.promotes_from: there is no environment "{source}"'
+        if source == name:
+            yield f"environments.{name}.promotes_from: is itself"

@@ -1,0 +1,248 @@
+"""The shape of fairlead.toml: frozen models, unknown keys refused."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from fairlead.errors import UnknownEnvironment, UnknownService
+
+
+def _secret_reference(value: Any) -> Any:
+    kinds = ("env:", "file:", "prefect:")
+    if not isinstance(value, str) or not value.startswith(kinds) or value in kinds:
+        # The value itself may be the secret: the message must not repeat it.
+        raise ValueError("should be env:NAME, file:path or prefect:block-name, not the secret itself")
+    return value
+
+
+def _engine_address(value: Any) -> Any:
+    address = urlsplit(value) if isinstance(value, str) else urlsplit("")
+    local = address.scheme == "unix" and address.path
+    if not local and not (address.scheme == "ssh" and address.hostname and address.username):
+        raise ValueError("should be unix://… or ssh://user@host")
+    return value
+
+
+SecretReference = Annotated[str, BeforeValidator(_secret_reference)]
+EngineAddress = Annotated[str, BeforeValidator(_engine_address)]
+# A name becomes part of container names, host names and tags.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Registry(Model):
+    """The OCI registry; `insecure` is plain HTTP, which carries no password."""
+
+    host: str
+    insecure: bool = False
+    username: SecretReference | None = None
+    password: SecretReference | None = None
+    ca: str | None = None
+
+
+class Proxy(Model):
+    """Caddy, one container an environment and host."""
+
+    image: str = "caddy:2"
+
+
+class Route(Model):
+    """Requests for `domain` (the environment's where not given) under the path prefix `path`."""
+
+    path: UrlPath = "/"
+    domain: str | None = None
+
+
+class Health(Model):
+    """GET `path` answers `status` (and contains `body`) `passes` times in a row within `timeout` s.
+
+    `host` is the Host header, the environment's domain where not given. A service without a port
+    is healthy when its container has run for `passes` × `interval` seconds.
+    """
+
+    path: UrlPath = "/"
+    host: str | None = None
+    status: int = Field(default=200, ge=100, le=599)
+    body: str | None = None
+    passes: int = Field(default=2, ge=1, le=100)
+    interval: Seconds = 0.3
+    timeout: Seconds = 60
+
+
+class RenderedFile(Model):
+    """A small file put into the container before it starts.
+
+    `content` is a text with ${NAME} of the container's environment, ${FAIRLEAD_ENVIRONMENT},
+    ${FAIRLEAD_SHA} and ${FAIRLEAD_DOMAIN}; `template` names a file beside fairlead.toml that
+    holds it.
+    """
+
+    path: UrlPath
+    content: str | None = None
+    template: str | None = None
+
+
+class Service(Model):
+    """One container of the project. `stop_grace` and `drain` are seconds."""
+
+    image: str
+    port: Port | None = None
+    routes: tuple[Route, ...] = ()
+    health: Health = Health()
+    replicas: int = Field(default=1, ge=1, le=50)
+    env: Mapping[EnvName, str] = {}
+    secrets: tuple[EnvName, ...] = ()
+    files: tuple[RenderedFile, ...] = ()
+    volumes: tuple[Annotated[str, StringConstraints(pattern=r"^[^:]+:/[^:]*(:ro|:rw)?$")], ...] = ()
+    command: tuple[str, ...] | None = None
+    stop_grace: Seconds = 30
+    drain: Seconds = 30
+    depends_on: tuple[Name, ...] = ()
+
+
+class Migrations(Model):
+    """What brings the database to the release. `timeout` and `lock_timeout` are seconds."""
+
+    service: Name | None = None
+    preset: Literal["auto", "django-tenants", "django", "command", "none"] = "auto"
+    commands: tuple[tuple[str, ...], ...] = ()
+    manage: tuple[str, ...] = ("python", "manage.py")
+    timeout: Seconds = 900
+    lock_timeout: Seconds = 5
+
+
+class Smoke(Model):
+    """One request through the proxy from outside and what has to come back."""
+
+    path: UrlPath = "/"
+    domain: str | None = None
+    status: int = Field(default=200, ge=100, le=599)
+    body: str | None = None
+    headers: Mapping[str, str] = {}
+
+
+class Host(Model):
+    """One Docker engine. `address` is where its proxy is reached from here, seen from outside."""
+
+    engine: EngineAddress
+    address: str | None = None
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.engine).hostname or "local"
+
+    @property
+    def outside(self) -> str:
+        return self.address or urlsplit(self.engine).hostname or "127.0.0.1"
+
+
+class Database(Model):
+    """The application's database.
+
+    `url` is what the containers use; `direct_url` what Fairlead uses to reach the same database
+    where `url` has a name that only containers know; `via` is the SSH host it is reachable from.
+    """
+
+    url: SecretReference
+    direct_url: SecretReference | None = None
+    via: EngineAddress | None = None
+
+
+class Slack(Model):
+    """Where to tell, and the reference of the bot's token. `api` is for tests and proxies."""
+
+    channel: str
+    token: SecretReference
+    api: str = "https://slack.com/api/"
+
+
+class Notify(Model):
+    slack: Slack | None = None
+
+
+def _host(value: Any) -> Any:
+    return {"engine": value} if isinstance(value, str) else value
+
+
+class Environment(Model):
+    """Hosts, database, secrets and policy of one environment. `soak` is seconds."""
+
+    hosts: tuple[Annotated[Host, BeforeValidator(_host)], ...] = Field(min_length=1)
+    batch: int = Field(default=1, ge=1)
+    domain: str
+    tls: Literal["auto", "internal", "off"] = "auto"
+    http_port: Port = 80
+    https_port: Port = 443
+    bind: str = "0.0.0.0"  # noqa: S104 the proxy is what the world sees; a demo binds loopback
+    networks: tuple[str, ...] = ()
+    database: Database | None = None
+    env: Mapping[EnvName, str] = {}
+    secrets: Mapping[EnvName, SecretReference] = {}
+    branch: str | None = None
+    promotes_from: Name | None = None
+    soak: float = Field(default=10, ge=0, le=86_400)
+    notify: Notify = Notify()
+
+
+class Config(Model):
+    """One project. `lease_ttl` is after how many seconds without heartbeat a holder is dead."""
+
+    project: Name
+    registry: Registry
+    proxy: Proxy = Proxy()
+    services: Mapping[Name, Service] = Field(min_length=1)
+    migrations: Migrations = Migrations()
+    smoke: tuple[Smoke, ...] = (Smoke(),)
+    environments: Mapping[Name, Environment] = Field(min_length=1)
+    lease_ttl: Seconds = 30
+
+    def environment(self, name: str) -> Environment:
+        """Raises UnknownEnvironment."""
+        if name not in self.environments:
+            raise UnknownEnvironment(name, list(self.environments))
+        return self.environments[name]
+
+    def service(self, name: str) -> Service:
+        """Raises UnknownService."""
+        if name not in self.services:
+            raise UnknownService(name, list(self.services))
+        return self.services[name]
+
+    def repository(self, service: str) -> str:
+        return f"{self.registry.host}/{self.service(service).image}"
+
+    @property
+    def migration_service(self) -> str:
+        """The service whose image migrates: the one named, else the only one, else `backend`."""
+        if self.migrations.service:
+            return self.migrations.service
+        return next(iter(self.services)) if len(self.services) == 1 else "backend"
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything as JSON, to be kept with a release; secrets are references."""
+        return self.model_dump(mode="json")
+
+    def digest(self, environment: str) -> str:
+        """A SHA-256 of what decides how `environment` runs; changed policy does not change it."""
+        whole = self.snapshot()
+        here = whole["environments"][environment]
+        policy = ("branch", "promotes_from", "soak", "notify", "batch")
+        relevant = {
+            "registry": whole["registry"]["host"],
+            "proxy": whole["proxy"],
+            "services": whole["services"],
+            "environment": {key: value for key, value in here.items() if key not in policy},
+        }
+        text = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
