@@ -1,0 +1,47 @@
+"""The store: one pool of connections, and the tables as its attributes."""
+
+import os
+from collections.abc import Mapping
+
+from fairlead.store import embedded
+from fairlead.store.database import Database
+from fairlead.store.leases import Leases
+from fairlead.store.ledger import Ledger
+from fairlead.store.notices import Notices
+from fairlead.store.placements import Placements
+from fairlead.store.releases import Releases
+from fairlead.store.steps import Steps
+
+
+class Store:
+    """Everything Fairlead remembers. Use as a context manager, or call close()."""
+
+    def __init__(self, conninfo: str) -> None:
+        self.conninfo = conninfo
+        self.database = Database(conninfo)
+        self.releases = Releases(self.database)
+        self.steps = Steps(self.database)
+        self.ledger = Ledger(self.database)
+        self.placements = Placements(self.database)
+        self.leases = Leases(self.database)
+        self.notices = Notices(self.database)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(environ: Mapping[str, str] = os.environ) -> Store:
+    """The store at FAIRLEAD_STORE_URL, else the embedded one; its schema brought up to date.
+
+    Raises StoreUnreachable.
+    """
+    conninfo = environ.get("FAIRLEAD_STORE_URL") or embedded.start(embedded.home(environ) / "store")
+    store = Store(conninfo)
+    store.database.ready()
+    return store

@@ -1,0 +1,86 @@
+"""Connections to the store's PostgreSQL, and the one place that translates psycopg's errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from fairlead.errors import StoreUnreachable
+from fairlead.store import schema
+
+PATIENCE = 15.0  # seconds to wait for a store that restarts, before giving up
+
+
+class Database:
+    """A pool of at most four connections whose search path is the store's schema."""
+
+    def __init__(self, conninfo: str) -> None:
+        self.conninfo = conninfo
+        self._pool: ConnectionPool[psycopg.Connection[DictRow]] = ConnectionPool(
+            conninfo,
+            min_size=1,
+            max_size=4,
+            open=False,
+            timeout=PATIENCE,
+            check=ConnectionPool.check_connection,
+            kwargs={
+                "row_factory": dict_row,
+                "options": f"-c search_path={schema.SCHEMA}",
+                "application_name": "fairlead",
+                "connect_timeout": 5,
+            },
+        )
+
+    def ready(self) -> None:
+        """Connect once, migrate when behind, open the pool. Raises StoreUnreachable."""
+        try:
+            with psycopg.connect(self.conninfo, connect_timeout=5) as connection:
+                current = schema.is_current(connection)
+            if not current:
+                schema.migrate(self.conninfo)
+        except psycopg.Error as error:
+            raise self._unreachable(error) from error
+        self._pool.open()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection[DictRow]]:
+        """One transaction. Raises StoreUnreachable when the store is away or goes away."""
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except (psycopg.OperationalError, PoolTimeout, PoolClosed) as error:
+            raise self._unreachable(error) from error
+
+    def connect(self) -> psycopg.Connection[DictRow]:
+        """A connection of its own, outside the pool, for what must not wait for one (heartbeat)."""
+        try:
+            return psycopg.connect(
+                self.conninfo,
+                row_factory=dict_row,
+                autocommit=True,
+                connect_timeout=5,
+                options=f"-c search_path={schema.SCHEMA}",
+                application_name="fairlead heartbeat",
+            )
+        except psycopg.OperationalError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> StoreUnreachable:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        return StoreUnreachable(address(self.conninfo), reason[0])
+
+
+def address(conninfo: str) -> str:
+    """Where `conninfo` points, without user and password: `host:port/database`."""
+    try:
+        fields = conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        return "(not a PostgreSQL URL)"
+    host = fields.get("host") or fields.get("hostaddr") or "local socket"
+    return f"{host}:{fields.get('port') or 5432}/{fields.get('dbname') or ''}"

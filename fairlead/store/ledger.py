@@ -1,0 +1,51 @@
+"""The tables `ledger` (where a tag pointed when first released) and `image` (what a release took)."""
+
+from collections.abc import Sequence
+
+from fairlead.model import Image
+from fairlead.store.database import Database
+
+
+class Ledger:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def enter(self, repository: str, tag: str, digest: str) -> str:
+        """The digest the ledger holds for the tag: `digest` itself when it is the first."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "insert into ledger (repository, tag, digest) values (%s, %s, %s) "
+                "on conflict do nothing",
+                (repository, tag, digest),
+            )
+            row = connection.execute(
+                "select digest from ledger where repository = %s and tag = %s", (repository, tag)
+            ).fetchone()
+        assert row is not None
+        return str(row["digest"])
+
+    def keep(self, release: int, images: Sequence[Image]) -> None:
+        """What the release uses from now on; the same again changes nothing."""
+        with self._database.transaction() as connection:
+            for image in images:
+                connection.execute(
+                    "insert into image (release, service, repository, tag, digest, revision) "
+                    "values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
+                    (
+                        release,
+                        image.service,
+                        image.repository,
+                        image.tag,
+                        image.digest,
+                        image.revision,
+                    ),
+                )
+
+    def images(self, release: int) -> list[Image]:
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "select service, repository, tag, digest, revision from image "
+                "where release = %s order by service",
+                (release,),
+            ).fetchall()
+        return [Image(**row) for row in rows]

@@ -1,0 +1,173 @@
+"""The table `release`: the history."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from fairlead.model import Release, ReleaseKind, ReleaseState, Request
+from fairlead.store.database import Database
+
+COLUMNS = (
+    "id, project, environment, sha, kind, state, source, requested_by, requested_via, reason, "
+    "replaces, started_at, ended_at, error, requests_answered, requests_lost, config_digest, "
+    "flow_run"
+)
+
+
+def as_release(row: Mapping[str, Any]) -> Release:
+    fields = {column: row[column] for column in COLUMNS.split(", ")}
+    return Release(
+        **{**fields, "kind": ReleaseKind(row["kind"]), "state": ReleaseState(row["state"])}
+    )
+
+
+class Releases:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(
+        self,
+        request: Request,
+        *,
+        project: str,
+        fencing: int,
+        config: Mapping[str, Any],
+        config_digest: str,
+        flow_run: str | None = None,
+    ) -> Release:
+        """The unfinished release of the lease `fencing`; the constraint
+        `release_one_unfinished` refuses a second one."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                f"""
+                insert into release (project, environment, sha, kind, source, requested_by,
+                  requested_via, reason, replaces, fencing, config, config_digest, flow_run)
+                values (%(project)s, %(environment)s, %(sha)s, %(kind)s, %(source)s,
+                  %(requested_by)s, %(requested_via)s, %(reason)s,
+                  (select max(id) from release where project = %(project)s
+                     and environment = %(environment)s and state = 'succeeded'),
+                  %(fencing)s, %(config)s, %(config_digest)s, %(flow_run)s)
+                returning {COLUMNS}
+                """,
+                {
+                    **_asked(request),
+                    "project": project,
+                    "fencing": fencing,
+                    "config": Jsonb(config),
+                    "config_digest": config_digest,
+                    "flow_run": flow_run,
+                },
+            ).fetchone()
+            assert row is not None
+            connection.execute(
+                "update lease set release = %s where project = %s and environment = %s "
+                "and fencing = %s",
+                (row["id"], project, request.environment, fencing),
+            )
+        return as_release(row)
+
+    def refuse(self, request: Request, *, project: str, error: str, flow_run: str | None) -> Release:
+        """A release that never began, because somebody else changes the environment."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                f"""
+                insert into release (project, environment, sha, kind, source, requested_by,
+                  requested_via, reason, fencing, config, config_digest, flow_run, state, error,
+                  ended_at)
+                values (%(project)s, %(environment)s, %(sha)s, %(kind)s, %(source)s,
+                  %(requested_by)s, %(requested_via)s, %(reason)s, 0, '{{}}', '', %(flow_run)s,
+                  'refused', %(error)s, now())
+                returning {COLUMNS}
+                """,
+                {**_asked(request), "project": project, "error": error, "flow_run": flow_run},
+            ).fetchone()
+        assert row is not None
+        return as_release(row)
+
+    def end(
+        self,
+        release: int,
+        state: ReleaseState,
+        *,
+        error: str | None = None,
+        requests: tuple[int, int] | None = None,
+        connection: psycopg.Connection[DictRow] | None = None,
+    ) -> None:
+        """Give the release its final state; one that has ended already keeps its own.
+
+        `requests` is (answered, lost). `connection` joins a transaction that is open.
+        """
+        if connection is None:
+            with self._database.transaction() as own:
+                self.end(release, state, error=error, requests=requests, connection=own)
+            return
+        answered, lost = requests or (None, None)
+        connection.execute(
+            "update release set state = %s, error = %s, requests_answered = %s, "
+            "requests_lost = %s, ended_at = now() where id = %s and state = 'running'",
+            (state, error, answered, lost, release),
+        )
+
+    def get(self, release: int) -> Release | None:
+        return self._one("where id = %s", (release,))
+
+    def unfinished(self, project: str, environment: str) -> Release | None:
+        return self._one(
+            "where project = %s and environment = %s and state = 'running'", (project, environment)
+        )
+
+    def current(self, project: str, environment: str) -> Release | None:
+        """The last one that succeeded: what is deployed."""
+        return self._one(
+            "where project = %s and environment = %s and state = 'succeeded' "
+            "order by id desc limit 1",
+            (project, environment),
+        )
+
+    def last_of(self, project: str, environment: str, sha: str) -> Release | None:
+        """The last one that brought `sha` there."""
+        return self._one(
+            "where project = %s and environment = %s and state = 'succeeded' and sha = %s "
+            "order by id desc limit 1",
+            (project, environment, sha),
+        )
+
+    def history(self, project: str, environment: str | None, limit: int) -> list[Release]:
+        """The newest first."""
+        where = "and environment = %(environment)s" if environment else ""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                f"select {COLUMNS} from release where project = %(project)s {where} "
+                "order by id desc limit %(limit)s",
+                {"project": project, "environment": environment, "limit": limit},
+            ).fetchall()
+        return [as_release(row) for row in rows]
+
+    def config(self, release: int) -> dict[str, Any]:
+        """The snapshot of the config the release was made with."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "select config from release where id = %s", (release,)
+            ).fetchone()
+        assert row is not None
+        return dict(row["config"])
+
+    def _one(self, where: str, values: tuple[Any, ...]) -> Release | None:
+        with self._database.transaction() as connection:
+            row = connection.execute(f"select {COLUMNS} from release {where}", values).fetchone()
+        return as_release(row) if row else None
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    return {
+        "environment": request.environment,
+        "sha": request.sha,
+        "kind": request.kind,
+        "source": request.source,
+        "requested_by": request.requested_by,
+        "requested_via": request.requested_via,
+        "reason": request.reason,
+    }

@@ -1,0 +1,58 @@
+"""The table `step`: the intent before, the outcome after, one row an attempt."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fairlead.model import Step, StepName, StepOutcome
+from fairlead.store.database import Database
+
+
+def as_step(row: Mapping[str, Any]) -> Step:
+    outcome = StepOutcome(row["outcome"]) if row["outcome"] else None
+    return Step(**{**row, "name": StepName(row["name"]), "outcome": outcome})
+
+
+class Steps:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, release: int, name: StepName) -> int:
+        """Write the intent; the number of the attempt."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "insert into step (release, name, attempt) select %(release)s, %(name)s, "
+                "coalesce(max(attempt), 0) + 1 from step "
+                "where release = %(release)s and name = %(name)s returning attempt",
+                {"release": release, "name": name},
+            ).fetchone()
+        assert row is not None
+        return int(row["attempt"])
+
+    def end(
+        self,
+        release: int,
+        name: StepName,
+        attempt: int,
+        outcome: StepOutcome,
+        *,
+        detail: str = "",
+        error: str | None = None,
+        log_tail: str = "",
+    ) -> None:
+        """Write the outcome."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "update step set outcome = %s, detail = %s, error = %s, log_tail = %s, "
+                "ended_at = clock_timestamp() "
+                "where release = %s and name = %s and attempt = %s and outcome is null",
+                (outcome, detail, error, log_tail, release, name, attempt),
+            )
+
+    def of(self, release: int) -> list[Step]:
+        """In the order in which they were begun."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "select * from step where release = %s order by started_at, name, attempt",
+                (release,),
+            ).fetchall()
+        return [as_step(row) for row in rows]
