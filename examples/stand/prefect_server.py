@@ -1,0 +1,114 @@
+"""A Prefect server on this machine, on PostgreSQL, found again by a later process.
+
+Settings: https://docs.prefect.io/v3/api-ref/settings-ref
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from examples.stand.errors import StandError
+from examples.stand.processes import Process, recorded_process, start_process, stop_process
+from examples.stand.state import Say, State, machine_lock
+from examples.stand.waiting import wait_until
+
+HOST = "127.0.0.1"
+SERVER = "prefect-server"
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    port: int
+
+    @property
+    def ui_url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.ui_url}/api"
+
+
+def start_prefect_server(database_url: str, say: Say, *, port: int, state: State) -> PrefectServer:
+    """The running server; `database_url` is postgresql+asyncpg://…, its tables made if missing."""
+    server = PrefectServer(port)
+    with machine_lock(f"prefect-{port}"):
+        process = running_server(server, state)
+        if process is None:
+            say(f"Starting a Prefect server at {server.ui_url}")
+            environment = server_environment(server, database_url, state)
+            process = start_process(SERVER, command(port), environment=environment, state=state)
+        wait_until(
+            lambda: answers(server),
+            what=f"the Prefect server at {server.ui_url}",
+            seconds=120,
+            alive=process.is_running,
+            log=process.log,
+        )
+    return server
+
+
+def running_server(server: PrefectServer, state: State) -> Process | None:
+    recorded = recorded_process(SERVER, state)
+    if recorded is not None and recorded.is_running():
+        return recorded
+    if answers(server):
+        raise StandError(
+            f"something that the stand did not start answers at {server.ui_url}: "
+            "stop it, or choose another port"
+        )
+    return None
+
+
+def stop_prefect_server(state: State) -> None:
+    stop_process(SERVER, state=state, grace_seconds=10)
+
+
+def command(port: int) -> list[str]:
+    return [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+
+
+def answers(server: PrefectServer) -> bool:
+    try:
+        return httpx.get(f"{server.api_url}/health", timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def server_environment(server: PrefectServer, database_url: str, state: State) -> dict[str, str]:
+    return {
+        **own_environment(state),
+        "PREFECT_API_DATABASE_CONNECTION_URL": database_url,
+        # The UI asks the API at port 4200 otherwise, whatever port the server has.
+        "PREFECT_SERVER_UI_API_URL": server.api_url,
+        # Leases in memory are lost with the server, and their slots then leak for good.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
+    }
+
+
+def client_environment(server: PrefectServer, state: State) -> dict[str, str]:
+    """What the CLI, a worker and their flows need to reach the server."""
+    return {**own_environment(state), "PREFECT_API_URL": server.api_url}
+
+
+def own_environment(state: State) -> dict[str, str]:
+    """The caller's environment without its Prefect settings: the stand has its own profile."""
+    programs = str(Path(sys.executable).parent)
+    return {
+        **{name: value for name, value in os.environ.items() if is_kept(name)},
+        "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
+        "PREFECT_HOME": str(state.folder("prefect")),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+        "PREFECT_CLI_PROMPT": "false",
+    }
+
+
+def is_kept(name: str) -> bool:
+    """Without compiled bytecode every start takes twice as long."""
+    return not name.startswith("PREFECT_") and name != "PYTHONDONTWRITEBYTECODE"

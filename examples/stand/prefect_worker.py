@@ -1,0 +1,126 @@
+"""The work pool, a process worker for it, and the deployments of prefect.yaml."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect.workers.process import ProcessWorker
+
+from examples.stand.errors import StandError
+from examples.stand.prefect_server import PrefectServer, client_environment
+from examples.stand.processes import recorded_process, start_process, stop_process
+from examples.stand.state import Say, State, machine_lock
+from examples.stand.waiting import wait_until
+
+POOL = "fairlead"
+WORKER = "prefect-worker"
+
+
+def ensure_work_pool(server: PrefectServer) -> None:
+    """The work pool with our base job template, made or brought up to date."""
+    template = base_job_template()
+    pool = {"name": POOL, "type": "process", "base_job_template": template}
+    with httpx.Client(base_url=server.api_url, timeout=30) as client:
+        answer = client.post("/work_pools/", json=pool)
+        if answer.status_code == httpx.codes.CONFLICT:
+            answer = client.patch(f"/work_pools/{POOL}", json={"base_job_template": template})
+    if answer.is_error:
+        raise StandError(
+            f"the Prefect server refused work pool {POOL}: {answer.status_code} {answer.text}"
+        )
+
+
+def base_job_template() -> dict[str, Any]:
+    """Prefect's own, with other defaults for two of its variables.
+
+    A worker killed while it streams the output of a flow takes that flow with it. An explicit
+    command skips looking for a launcher, which takes seconds for each run.
+    """
+    template: dict[str, Any] = ProcessWorker.get_default_base_job_template()
+    properties = template["variables"]["properties"]
+    properties["stream_output"]["default"] = False
+    properties["command"]["default"] = shlex.join([sys.executable, "-m", "prefect.engine"])
+    return template
+
+
+def start_worker(
+    server: PrefectServer,
+    say: Say,
+    *,
+    state: State,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """A running worker of the pool, ready to take runs.
+
+    Its flows get `environment` on top of the stand's own.
+    """
+    with machine_lock("prefect-worker"):
+        process = recorded_process(WORKER, state)
+        if process is None or not process.is_running():
+            say(f"Starting a Prefect worker for work pool {POOL}")
+            process = start_process(
+                WORKER,
+                worker_command(),
+                environment=worker_environment(server, state, environment or {}),
+                state=state,
+                folder=folder,
+            )
+        wait_until(
+            lambda: is_online(server),
+            what="the Prefect worker",
+            seconds=60,
+            alive=process.is_running,
+            log=process.log,
+        )
+
+
+def worker_command() -> list[str]:
+    worker = ["worker", "start", "--pool", POOL, "--type", "process", "--name", WORKER]
+    return [sys.executable, "-m", "prefect", *worker, "--no-create-pool-if-not-found"]
+
+
+def worker_environment(
+    server: PrefectServer, state: State, extra: Mapping[str, str]
+) -> dict[str, str]:
+    return {
+        **client_environment(server, state),
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        **extra,
+    }
+
+
+def is_online(server: PrefectServer) -> bool:
+    answer = httpx.post(f"{server.api_url}/work_pools/{POOL}/workers/filter", json={}, timeout=5)
+    workers = answer.json() if answer.is_success else []
+    return any(worker["name"] == WORKER and worker["status"] == "ONLINE" for worker in workers)
+
+
+def stop_worker(state: State) -> None:
+    """Kills the flows it runs, as Prefect's process worker does: let them end first."""
+    stop_process(WORKER, state=state, grace_seconds=15)
+
+
+def deploy_all(prefect_yaml: Path, server: PrefectServer, *, state: State) -> str:
+    """Deploys everything in prefect.yaml; returns what Prefect said about it."""
+    answer = subprocess.run(
+        deploy_command(prefect_yaml),
+        cwd=prefect_yaml.parent,
+        env=client_environment(server, state),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = answer.stdout + answer.stderr
+    if answer.returncode != 0:
+        raise StandError(f"prefect deploy --all of {prefect_yaml} failed:\n{said}")
+    return said
+
+
+def deploy_command(prefect_yaml: Path) -> list[str]:
+    deploy = ["deploy", "--all", "--prefect-file", str(prefect_yaml)]
+    return [sys.executable, "-m", "prefect", "--no-prompt", *deploy]
