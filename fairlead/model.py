@@ -46,11 +46,15 @@ class ReleaseKind(StrEnum):
 
 
 class StepName(StrEnum):
+    PREFLIGHT = "preflight"
     VERIFY_BUILD = "verify_build"
+    PULL_IMAGES = "pull_images"
     MIGRATE = "migrate"
     DEPLOY = "deploy"
     CHECK_HEALTH = "check_health"
     RECORD = "record"
+    MOVE_TAGS = "move_tags"
+    RETIRE = "retire"
     NOTIFY = "notify"
     ROLL_BACK = "roll_back"
     SETTLE = "settle"
@@ -84,7 +88,8 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for. `source` is the environment whose tag is taken when promoting."""
+    """What somebody asked for. `source` is the environment whose tag is taken when promoting;
+    `id` names the request, so that the same one is never served twice."""
 
     environment: str
     sha: str
@@ -93,11 +98,13 @@ class Request:
     requested_by: str = ""
     requested_via: str = ""
     reason: str = ""
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One row of the history. `replaces` is the release that ran there before."""
+    """One row of the history. `replaces` is the release that ran there before; `origin` the one
+    whose containers these are (a rollback starts those of the release it goes back to)."""
 
     id: int
     project: str
@@ -110,6 +117,8 @@ class Release:
     requested_via: str
     reason: str
     replaces: int | None
+    origin: int
+    request: str | None
     started_at: datetime
     ended_at: datetime | None
     error: str | None

@@ -29,9 +29,7 @@ def _table(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _tables(raw: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
-    return {
-        name: value for name, value in _table(raw, key).items() if isinstance(value, Mapping)
-    }
+    return {name: value for name, value in _table(raw, key).items() if isinstance(value, Mapping)}
 
 
 def _list(raw: Mapping[str, Any], key: str) -> list[Any]:

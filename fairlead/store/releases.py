@@ -12,16 +12,13 @@ from fairlead.store.database import Database
 
 COLUMNS = (
     "id, project, environment, sha, kind, state, source, requested_by, requested_via, reason, "
-    "replaces, started_at, ended_at, error, requests_answered, requests_lost, config_digest, "
+    "replaces, coalesce(origin, id) as origin, request, started_at, ended_at, error, requests_answered, requests_lost, config_digest, "
     "flow_run"
 )
 
 
 def as_release(row: Mapping[str, Any]) -> Release:
-    fields = {column: row[column] for column in COLUMNS.split(", ")}
-    return Release(
-        **{**fields, "kind": ReleaseKind(row["kind"]), "state": ReleaseState(row["state"])}
-    )
+    return Release(**{**row, "kind": ReleaseKind(row["kind"]), "state": ReleaseState(row["state"])})
 
 
 class Releases:
@@ -37,6 +34,7 @@ class Releases:
         config: Mapping[str, Any],
         config_digest: str,
         flow_run: str | None = None,
+        origin: int | None = None,
     ) -> Release:
         """The unfinished release of the lease `fencing`; the constraint
         `release_one_unfinished` refuses a second one."""
@@ -44,9 +42,10 @@ class Releases:
             row = connection.execute(
                 f"""
                 insert into release (project, environment, sha, kind, source, requested_by,
-                  requested_via, reason, replaces, fencing, config, config_digest, flow_run)
+                  requested_via, reason, request, origin, replaces, fencing, config,
+                  config_digest, flow_run)
                 values (%(project)s, %(environment)s, %(sha)s, %(kind)s, %(source)s,
-                  %(requested_by)s, %(requested_via)s, %(reason)s,
+                  %(requested_by)s, %(requested_via)s, %(reason)s, %(request)s, %(origin)s,
                   (select max(id) from release where project = %(project)s
                      and environment = %(environment)s and state = 'succeeded'),
                   %(fencing)s, %(config)s, %(config_digest)s, %(flow_run)s)
@@ -59,6 +58,7 @@ class Releases:
                     "config": Jsonb(config),
                     "config_digest": config_digest,
                     "flow_run": flow_run,
+                    "origin": origin,
                 },
             ).fetchone()
             assert row is not None
@@ -69,16 +69,18 @@ class Releases:
             )
         return as_release(row)
 
-    def refuse(self, request: Request, *, project: str, error: str, flow_run: str | None) -> Release:
+    def refuse(
+        self, request: Request, *, project: str, error: str, flow_run: str | None
+    ) -> Release:
         """A release that never began, because somebody else changes the environment."""
         with self._database.transaction() as connection:
             row = connection.execute(
                 f"""
                 insert into release (project, environment, sha, kind, source, requested_by,
-                  requested_via, reason, fencing, config, config_digest, flow_run, state, error,
-                  ended_at)
+                  requested_via, reason, request, fencing, config, config_digest, flow_run, state,
+                  error, ended_at)
                 values (%(project)s, %(environment)s, %(sha)s, %(kind)s, %(source)s,
-                  %(requested_by)s, %(requested_via)s, %(reason)s, 0, '{{}}', '', %(flow_run)s,
+                  %(requested_by)s, %(requested_via)s, %(reason)s, %(request)s, 0, '{{}}', '', %(flow_run)s,
                   'refused', %(error)s, now())
                 returning {COLUMNS}
                 """,
@@ -114,10 +116,23 @@ class Releases:
     def get(self, release: int) -> Release | None:
         return self._one("where id = %s", (release,))
 
+    def of_request(self, request: str) -> Release | None:
+        return self._one("where request = %s", (request,))
+
     def unfinished(self, project: str, environment: str) -> Release | None:
         return self._one(
             "where project = %s and environment = %s and state = 'running'", (project, environment)
         )
+
+    def not_put_back(self, project: str, environment: str) -> Release | None:
+        """The last one that touched the environment, if it could not be put back."""
+        found = self._one(
+            "where project = %s and environment = %s "
+            "and state in ('succeeded', 'rolled_back', 'rollback_failed') "
+            "order by id desc limit 1",
+            (project, environment),
+        )
+        return found if found and found.state is ReleaseState.ROLLBACK_FAILED else None
 
     def current(self, project: str, environment: str) -> Release | None:
         """The last one that succeeded: what is deployed."""
@@ -170,4 +185,5 @@ def _asked(request: Request) -> dict[str, Any]:
         "requested_by": request.requested_by,
         "requested_via": request.requested_via,
         "reason": request.reason,
+        "request": request.id,
     }

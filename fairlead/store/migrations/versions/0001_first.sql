@@ -15,6 +15,8 @@ create table release (
   requested_via     text not null,
   reason            text not null default '',
   replaces          bigint references release (id),
+  origin            bigint references release (id),   -- whose containers these are; its own: null
+  request           text unique,                      -- the same request is never served twice
   fencing           bigint not null,
   config            jsonb not null,
   config_digest     text not null,

@@ -1,0 +1,1 @@
+"""Docker hosts: containers, the proxy that cuts over between them, one-off jobs."""

@@ -1,0 +1,107 @@
+"""The environment as the world sees it: requests through the proxy's published port."""
+
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+
+import httpx
+
+from fairlead.config import Environment, Smoke
+from fairlead.errors import HealthCheckFailed
+
+LOST = (502, 503, 504)  # the proxy's own words for "nobody answered me"
+
+
+class Outside:
+    """One host's proxy, asked from outside. `authority` is the PEM of an internal CA."""
+
+    def __init__(self, settings: Environment, address: str, authority: bytes | None = None) -> None:
+        self.domain = settings.domain
+        secure = settings.tls != "off"
+        port = settings.https_port if secure else settings.http_port
+        self.base = f"{'https' if secure else 'http'}://{address}:{port}"
+        verify = ssl.create_default_context(cadata=authority.decode() if authority else None)
+        self._client = httpx.Client(
+            base_url=self.base, verify=verify, timeout=10, follow_redirects=False, trust_env=False
+        )
+
+    def get(self, path: str, domain: str | None = None) -> httpx.Response:
+        """Raises httpx.HTTPError when there is no answer."""
+        host = domain or self.domain
+        return self._client.get(path, headers={"Host": host}, extensions={"sni_hostname": host})
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def check(outside: Outside, smoke: Smoke) -> None:
+    """One request and what has to come back. Raises HealthCheckFailed."""
+    url = f"http{'s' if outside.base.startswith('https') else ''}://{smoke.domain or outside.domain}{smoke.path}"
+    try:
+        answer = outside.get(smoke.path, smoke.domain)
+    except httpx.HTTPError as error:
+        raise HealthCheckFailed(url, f"gave no answer at {outside.base}: {error}") from error
+    problem = wrong(smoke, answer.status_code, answer.headers, answer.text)
+    if problem:
+        raise HealthCheckFailed(url, problem)
+
+
+def wrong(smoke: Smoke, status: int, headers: httpx.Headers, body: str) -> str | None:
+    """What of the answer is not as expected, or None; pure."""
+    if status != smoke.status:
+        return f"answered {status}, not {smoke.status}: {body[:300].strip()}"
+    if smoke.body is not None and smoke.body not in body:
+        return f'does not contain "{smoke.body}"'
+    for name, value in smoke.headers.items():
+        if headers.get(name) != value:
+            return f"has the header {name}: {headers.get(name)}, not {value}"
+    return None
+
+
+class Probe:
+    """A steady request through each proxy, counting what was answered and what was lost.
+
+    Lost is what got no answer, or the proxy's own 502, 503 or 504.
+    """
+
+    def __init__(self, outsides: Sequence[Outside], path: str, rate: float = 10) -> None:
+        self._outsides = outsides
+        self._path = path
+        self._pause = 1 / rate
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.answered = 0
+        self.lost = 0
+
+    def start(self) -> None:
+        """Starting again goes on counting."""
+        if self._thread is None:
+            self._end.clear()
+            self._thread = threading.Thread(target=self._run, name="fairlead probe", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        if self._thread is not None:
+            self._end.set()
+            self._thread.join()
+            self._thread = None
+
+    @property
+    def count(self) -> tuple[int, int]:
+        return self.answered, self.lost
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            began = time.monotonic()
+            for outside in self._outsides:
+                self._one(outside)
+            self._end.wait(max(0.0, self._pause - (time.monotonic() - began)))
+
+    def _one(self, outside: Outside) -> None:
+        try:
+            lost = outside.get(self._path).status_code in LOST
+        except httpx.HTTPError:
+            lost = True
+        self.lost += lost
+        self.answered += not lost

@@ -1,0 +1,276 @@
+"""One environment on one host: its network, its proxy, its containers.
+
+Every change here can be made again, and has its undo: start and remove, switch and switch back,
+stop and start.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import docker
+from docker.models.containers import Container
+from pydantic import SecretStr
+
+from fairlead.config import Config, Host, Service
+from fairlead.engine import images as engine_images
+from fairlead.engine import proxy as caddy
+from fairlead.engine.connect import connect, engine_errors
+from fairlead.engine.dial import build_request
+from fairlead.engine.target import (
+    LABEL,
+    Target,
+    archive,
+    container,
+    container_name,
+    labels,
+    prefix,
+    rendered,
+)
+from fairlead.errors import ContainerFailed, ProxyError
+from fairlead.model import Image
+
+Say = Callable[[str], None]
+# Comes back after a restart of the engine or the host, unless we stopped it.
+KEEP_RUNNING: Any = {"Name": "unless-stopped"}
+TAIL = 20  # lines of a container's log that an error shows
+
+
+class Site:
+    """The environment as it is on `host`. Raises HostUnreachable when its engine is away."""
+
+    def __init__(
+        self, config: Config, environment: str, host: Host, redact: Callable[[str], str]
+    ) -> None:
+        self.host = host.name
+        self.redact = redact
+        self.address = host.outside
+        self.environment = environment
+        self.client: docker.DockerClient = connect(host)
+        self.proxy = caddy.ProxyOnHost(self.client, config, environment, self.host)
+        self._config = config
+        self._prefix = prefix(config, environment)
+
+    def close(self) -> None:
+        self.client.close()
+
+    # -- what is there ------------------------------------------------------------------------
+
+    def containers(self, role: str = "service") -> list[Container]:
+        """All of this environment, running or not."""
+        wanted = [f"{key}={value}" for key, value in self._labels(role).items()]
+        with engine_errors(self.host, "list containers"):
+            return self.client.containers.list(
+                all=True, filters={"label": wanted}, ignore_removed=True
+            )
+
+    def origins(self) -> set[int]:
+        """The releases that have containers here."""
+        return {_origin(found) for found in self.containers()}
+
+    def runs(self, target: Target) -> bool:
+        """True when every container of the target runs, and the proxy serves nothing else."""
+        running = {found.name for found in self.containers() if found.status == "running"}
+        wanted = {name for service in target.config.services for name in target.names(service)}
+        routed = any(service.routes for service in target.config.services.values())
+        if not wanted <= running:
+            return False
+        try:
+            return self.proxy.serving() == ({target.origin} if routed else set())
+        except ProxyError:
+            return False
+
+    # -- changing it --------------------------------------------------------------------------
+
+    def prepare(self) -> str:
+        """Have the network and the proxy; what was done."""
+        with engine_errors(self.host, f"create the network {self._prefix}"):
+            if not self.client.networks.list(names=[f"^{self._prefix}$"]):
+                self.client.networks.create(
+                    self._prefix, labels=self._labels("network"), check_duplicate=True
+                )
+        return self.proxy.ensure()
+
+    def pull(self, images: Iterable[Image], login: tuple[str, SecretStr] | None) -> int:
+        """Have the images; how many had to be pulled. Raises ImageNotPulled."""
+        return sum(engine_images.pull(self.client, image, self.host, login) for image in images)
+
+    def start(self, target: Target, say: Say) -> None:
+        """Have the target's containers run beside whatever runs, and wait until all are healthy.
+
+        Raises ContainerFailed.
+        """
+        for level in target.levels():
+            started = [
+                (service, self._started(target, service, at + 1))
+                for service in level
+                for at in range(target.config.services[service].replicas)
+            ]
+            with ThreadPoolExecutor(max_workers=max(len(started), 1)) as pool:
+                waits = [pool.submit(self._await_healthy, target, *one, say) for one in started]
+                for wait in waits:
+                    wait.result()
+
+    def switch(self, target: Target | None, say: Say) -> None:
+        """Send requests to the target's containers from now on; services without a port change
+        over at the same moment. Without a target nothing is served."""
+        self.proxy.load(caddy.routes(target) if target else caddy.nothing())
+        keep = target.origin if target else None
+        say(f"{self.host}: the proxy sends requests to {f'release {keep}' if keep else 'nothing'}")
+        workers = [
+            found
+            for found in self.containers()
+            if _origin(found) != keep and not found.labels[f"{LABEL}port"]
+        ]
+        self._stop(workers, say)
+
+    def retire(self, current: int, keep: int | None, say: Say) -> None:
+        """Drain and stop what is not of the release `current`; keep the containers of `keep`,
+        stopped, to go back to, and remove the others."""
+        old = [found for found in self.containers() if _origin(found) != current]
+        self._stop(old, say)
+        for found in old:
+            if _origin(found) != keep:
+                self._remove(found)
+
+    def remove(self, origin: int, say: Say) -> None:
+        """Stop and remove the containers of a release that is not served any more."""
+        mine = [found for found in self.containers() if _origin(found) == origin]
+        self._stop(mine, say)
+        for found in mine:
+            self._remove(found)
+
+    def clear(self, say: Say) -> None:
+        """Leave nothing of the environment here but the volumes of its services."""
+        for origin in self.origins():
+            self.remove(origin, say)
+        self.end_jobs()
+        self.proxy.remove()
+        with engine_errors(self.host, f"remove the network {self._prefix}"):
+            for network in self.client.networks.list(names=[f"^{self._prefix}$"]):
+                network.remove()
+
+    def end_jobs(self) -> list[str]:
+        """Kill and remove one-off containers that a dead run left; their names."""
+        left = self.containers("job")
+        for found in left:
+            self._remove(found)
+        return [found.name or "" for found in left]
+
+    # -- one container ------------------------------------------------------------------------
+
+    def _started(self, target: Target, service: str, replica: int) -> Container:
+        name = container_name(target.prefix, service, target.origin, replica)
+        with engine_errors(self.host, f"start {name}"):
+            found = self.client.containers.list(all=True, filters={"name": f"^/{name}$"})
+            made = found[0] if found else self._created(target, service, replica)
+            if made.status != "running":
+                made.start()
+                made.reload()
+        return made
+
+    def _created(self, target: Target, service: str, replica: int) -> Container:
+        files = rendered(target, service)
+        made = self.client.containers.create(**container(target, service, replica))
+        for network in target.settings.networks:
+            self.client.networks.get(network).connect(made)
+        if files:
+            made.put_archive("/", archive(files))
+        return made
+
+    def _await_healthy(self, target: Target, name: str, made: Container, say: Say) -> None:
+        """Poll until it is healthy `passes` times in a row. Raises ContainerFailed."""
+        service, began = target.config.services[name], time.monotonic()
+        passed, why = 0, "it was never asked"
+        while passed < service.health.passes:
+            self._still_runs(name, made)
+            problem = self._problem(target, service, made)
+            passed, why = (passed + 1, "") if problem is None else (0, problem)
+            if time.monotonic() - began > service.health.timeout:
+                raise ContainerFailed(
+                    name,
+                    self.host,
+                    f"was not healthy within {service.health.timeout:g} s: {why}",
+                    self._tail(made),
+                )
+            if passed < service.health.passes:
+                time.sleep(service.health.interval)
+        with engine_errors(self.host, f"keep {made.name} running"):
+            made.update(restart_policy=KEEP_RUNNING)
+        say(f"{self.host}: {made.name} is healthy after {time.monotonic() - began:.1f} s")
+
+    def _still_runs(self, service: str, made: Container) -> None:
+        with engine_errors(self.host, f"look at {made.name}"):
+            made.reload()
+        state = made.attrs["State"]
+        if state["Status"] in ("exited", "dead"):
+            reason = (
+                "was killed: out of memory"
+                if state.get("OOMKilled")
+                else (f"exited with {state['ExitCode']}")
+            )
+            raise ContainerFailed(service, self.host, reason, self._tail(made))
+
+    def _problem(self, target: Target, service: Service, made: Container) -> str | None:
+        """Why it is not healthy now, or None."""
+        health = service.health
+        if service.port is None:
+            state = made.attrs["State"].get("Health", {}).get("Status", "healthy")
+            return None if state == "healthy" else f"its HEALTHCHECK is {state}"
+        request = build_request("GET", health.path, health.host or target.settings.domain)
+        try:
+            answer = self.proxy.ask((made.name or "", service.port), request, timeout=5)
+        except ProxyError as error:
+            return str(error.__cause__ or error)
+        if answer.status != health.status:
+            return (
+                f"{health.path} answered {answer.status}, not {health.status}: {answer.text[:200]}"
+            )
+        if health.body is not None and health.body not in answer.text:
+            return f'{health.path} does not contain "{health.body}"'
+        return None
+
+    def _stop(self, old: list[Container], say: Say) -> None:
+        running = [found for found in old if found.status in ("running", "restarting", "paused")]
+        if running:
+            with ThreadPoolExecutor(max_workers=8) as pool:
+                list(pool.map(lambda found: self._drained_and_stopped(found, say), running))
+
+    def _drained_and_stopped(self, old: Container, say: Say) -> None:
+        left = self._drain(old)
+        grace = float(old.labels[f"{LABEL}stop_grace"])
+        with engine_errors(self.host, f"stop {old.name}"):
+            old.update(restart_policy=KEEP_RUNNING)
+            old.stop(timeout=max(1, round(grace)))
+        say(
+            f"{self.host}: {old.name} stopped" + (f", {left} requests were cut off" if left else "")
+        )
+
+    def _drain(self, old: Container) -> int:
+        """Wait until the proxy has no request open there; how many were left in the end."""
+        if not old.labels[f"{LABEL}port"]:
+            return 0
+        address = old.attrs["NetworkSettings"]["Networks"].get(self._prefix, {}).get("IPAddress")
+        deadline = time.monotonic() + float(old.labels[f"{LABEL}drain"])
+        while address:
+            open_now = self.proxy.connections(address, int(old.labels[f"{LABEL}port"]))
+            if open_now == 0 or time.monotonic() > deadline:
+                return open_now
+            time.sleep(0.2)
+        return 0
+
+    def _remove(self, found: Container) -> None:
+        with engine_errors(self.host, f"remove {found.name}"):
+            found.remove(force=True, v=True)
+
+    def _tail(self, made: Container) -> list[str]:
+        text = bytes(made.logs(tail=TAIL)).decode("utf-8", "replace")
+        return self.redact(text).splitlines()
+
+    def _labels(self, role: str) -> dict[str, str]:
+        return labels(self._config, self.environment, role)
+
+
+def _origin(found: Container) -> int:
+    return int(found.labels[f"{LABEL}origin"])

@@ -1,0 +1,45 @@
+"""The same change on several hosts: at once, or batch after batch."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from fairlead.engine.site import Site
+from fairlead.engine.target import Target
+
+Result = TypeVar("Result")
+
+
+def each(sites: Sequence[Site], act: Callable[[Site], Result]) -> list[Result]:
+    """Act on all hosts at once and wait for every one; the first error, after all have ended."""
+    with ThreadPoolExecutor(max_workers=max(1, len(sites))) as pool:
+        futures = [pool.submit(act, site) for site in sites]
+    return [future.result() for future in futures]
+
+
+def batches(sites: Sequence[Site], size: int) -> Iterator[Sequence[Site]]:
+    for start in range(0, len(sites), size):
+        yield sites[start : start + size]
+
+
+def put_back(
+    sites: Sequence[Site], failed: int, previous: Target | None, say: Callable[[str], None]
+) -> None:
+    """Have every host run `previous` again and nothing of the release `failed`.
+
+    Without a previous one nothing is left but what was there before: no container, no proxy, no
+    network. Every host is tried, also when one fails; then the first error is raised.
+    """
+
+    def one(site: Site) -> None:
+        site.end_jobs()
+        if previous is None:
+            site.clear(say)
+            return
+        if failed != previous.origin:
+            site.prepare()
+            site.start(previous, say)
+            site.switch(previous, say)
+            site.remove(failed, say)
+
+    each(sites, one)

@@ -1,0 +1,162 @@
+"""After a death: what an unfinished release left is finished, put back, or reported.
+
+What really runs is the last word: the hosts are read, never assumed.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+from fairlead.config import Config
+from fairlead.engine.outside import check
+from fairlead.engine.site import Site
+from fairlead.engine.sites import each, put_back
+from fairlead.engine.target import Target
+from fairlead.errors import FairleadError, NotSettled
+from fairlead.lease import Held
+from fairlead.model import Placement, Release, ReleaseState, Step, StepName, StepOutcome
+from fairlead.project import Project
+
+ENDED_BY_US = (
+    "The process that made it died during {step}; {what}. The database keeps what was migrated."
+)
+
+
+def settle(project: Project, environment: str, lease: Held) -> str | None:
+    """Settle the environment's unfinished release, or one that could not be put back; what was
+    done, or None when there was nothing to do. Raises NotSettled."""
+    release = _unsettled(project, environment)
+    if release is None:
+        return None
+    lease.guard()
+    attempt = project.store.steps.begin(release.id, StepName.SETTLE)
+    lines: list[str] = []
+    try:
+        done = _settled(project, release, lines.append)
+    except FairleadError as error:
+        _end_step(project, release, attempt, StepOutcome.FAILED, str(error), lines)
+        raise NotSettled(environment, release.id, project.redact(str(error))) from error
+    _end_step(project, release, attempt, StepOutcome.SUCCEEDED, done, lines)
+    return f"Release {release.id} ({release.sha[:7]}): {done}"
+
+
+def _unsettled(project: Project, environment: str) -> Release | None:
+    releases = project.store.releases
+    unfinished = releases.unfinished(project.config.project, environment)
+    return unfinished or releases.not_put_back(project.config.project, environment)
+
+
+def _end_step(
+    project: Project,
+    release: Release,
+    attempt: int,
+    outcome: StepOutcome,
+    words: str,
+    lines: Sequence[str],
+) -> None:
+    failed = outcome is StepOutcome.FAILED
+    project.store.steps.end(
+        release.id,
+        StepName.SETTLE,
+        attempt,
+        outcome,
+        detail="" if failed else project.redact(words),
+        error=project.redact(words) if failed else None,
+        log_tail=project.redact("\n".join(lines)),
+    )
+
+
+def _settled(project: Project, release: Release, say: Callable[[str], None]) -> str:
+    config = Config.model_validate(project.store.releases.config(release.id))
+    project.know_secrets(config, release.environment, strict=False)
+    sites = project.sites(config, release.environment)
+    try:
+        steps = project.store.steps.of(release.id)
+        if _was_proven(steps):
+            return _finish(project, release, config, sites, say)
+        return _undo(project, release, steps, sites, say)
+    finally:
+        each(sites, Site.close)
+
+
+def _was_proven(steps: Sequence[Step]) -> bool:
+    """True when nothing was missing but the record: its health check had succeeded."""
+    return any(
+        step.name is StepName.CHECK_HEALTH and step.outcome is StepOutcome.SUCCEEDED
+        for step in steps
+    ) and not any(step.name is StepName.ROLL_BACK for step in steps)
+
+
+def _finish(
+    project: Project,
+    release: Release,
+    config: Config,
+    sites: Sequence[Site],
+    say: Callable[[str], None],
+) -> str:
+    """Record what runs and was proven. If it does not hold any more, it is put back."""
+    target = project.target_of(release)
+    try:
+        if not all(site.runs(target) for site in sites):
+            raise NotSettled(release.environment, release.id, "its containers do not run")
+        for site in sites:
+            outside = project.outside(config.environment(release.environment), site)
+            for smoke in config.smoke:
+                check(outside, smoke)
+    except FairleadError as error:
+        say(str(error))
+        return _undo(project, release, project.store.steps.of(release.id), sites, say)
+    project.store.placements.record(release.id, placements(release, target, sites), None)
+    keep = replaced_origin(project, release)
+    each(sites, lambda site: site.retire(release.origin, keep, say))
+    return "it was proven and running; recorded as succeeded"
+
+
+def _undo(
+    project: Project,
+    release: Release,
+    steps: Sequence[Step],
+    sites: Sequence[Site],
+    say: Callable[[str], None],
+) -> str:
+    last = next((step.name for step in reversed(steps) if step.name != StepName.SETTLE), None)
+    deployed = any(step.name is StepName.DEPLOY for step in steps)
+    current = project.store.releases.current(project.config.project, release.environment)
+    previous = project.target_of(current) if current else None
+    if deployed:
+        put_back(sites, release.origin, previous, say)
+        what = f"{current.sha[:7]} serves" if current else "nothing had run before it, nothing runs"
+        state = ReleaseState.ROLLED_BACK
+    else:
+        ended = each(sites, Site.end_jobs)
+        what = "no container was changed"
+        what += f", a job was ended: {', '.join(chain.from_iterable(ended))}" if any(ended) else ""
+        state = ReleaseState.FAILED
+    words = ENDED_BY_US.format(step=last or "its start", what=what)
+    project.store.releases.end(release.id, state, error=words)
+    return words
+
+
+def replaced_origin(project: Project, release: Release) -> int | None:
+    """Whose stopped containers are kept to go back to: those of the release it replaced."""
+    replaced = project.store.releases.get(release.replaces) if release.replaces else None
+    return replaced.origin if replaced else None
+
+
+def placements(release: Release, target: Target, sites: Sequence[Site]) -> list[Placement]:
+    """What is where, once `release` runs on `sites`."""
+    return [
+        Placement(
+            project=release.project,
+            environment=release.environment,
+            host=site.host,
+            service=name,
+            release=release.id,
+            sha=release.sha,
+            digest=target.images[name].digest,
+            replicas=service.replicas,
+            since=release.started_at,
+            requested_by=release.requested_by,
+        )
+        for site in sites
+        for name, service in target.config.services.items()
+    ]

@@ -1,0 +1,199 @@
+"""One release on its way: what the steps share, and how each is recorded.
+
+`releasing` is the frame of every flow that changes an environment: it takes the lease, settles what
+a dead run left, writes the release, and at the end its outcome.
+"""
+
+import logging
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from fairlead.config import Config, Environment
+from fairlead.engine.outside import Outside, Probe
+from fairlead.engine.site import Site
+from fairlead.engine.target import Target
+from fairlead.errors import FairleadError, LeaseHeld, LeaseLost, Refused, RollbackFailed
+from fairlead.lease import Held, hold
+from fairlead.model import Image, Release, ReleaseState, Request, StepName, StepOutcome
+from fairlead.project import Project
+
+LOG = logging.getLogger("fairlead")
+TAIL = 200  # lines of a step's log that the history keeps
+
+
+@dataclass
+class StepLog:
+    """What one attempt at a step says: `detail` is its one line in the history."""
+
+    name: StepName
+    redact: Callable[[str], str]
+    detail: str = ""
+    skipped: bool = False
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
+
+    def say(self, line: str) -> None:
+        line = self.redact(line)
+        self.lines.append(line)
+        LOG.info("%s: %s", self.name, line)
+
+    def skip(self, why: str) -> None:
+        self.skipped, self.detail = True, why
+
+
+class Run:
+    """A release that is being made. The steps fill in what the next ones need:
+
+    preflight the sites, verify_build the images and the target, migrate what it applied.
+    """
+
+    def __init__(self, project: Project, release: Release, config: Config, lease: Held) -> None:
+        self.project = project
+        self.store = project.store
+        self.config = config
+        self.release = release
+        self.lease = lease
+        self.sites: list[Site] = []
+        self.outsides: list[Outside] = []
+        self.images: dict[str, Image] = {}
+        self.target: Target | None = None
+        self.previous: Target | None = None
+        self.probe: Probe | None = None
+        self.applied: list[str] = []
+        self.touched = False  # something outside the store may have been changed
+        self.state: ReleaseState | None = None
+        self.failure: BaseException | None = None
+        self.put_back = ""
+
+    @property
+    def settings(self) -> Environment:
+        return self.config.environment(self.release.environment)
+
+    @property
+    def redact(self) -> Callable[[str], str]:
+        return self.project.redact
+
+    @property
+    def running_target(self) -> Target:
+        assert self.target is not None, "verify_build comes first"
+        return self.target
+
+    @contextmanager
+    def step(self, name: StepName) -> Iterator[StepLog]:
+        """Write the intent, do it, write the outcome. Raises LeaseLost before anything is done."""
+        self.lease.guard()
+        attempt = self.store.steps.begin(self.release.id, name)
+        log = StepLog(name, self.redact)
+        outcome, error = StepOutcome.FAILED, None
+        try:
+            yield log
+            outcome = StepOutcome.SKIPPED if log.skipped else StepOutcome.SUCCEEDED
+        except BaseException as failure:
+            error = self.redact(words(failure))
+            raise
+        finally:
+            self.store.steps.end(
+                self.release.id,
+                name,
+                attempt,
+                outcome,
+                detail=self.redact(log.detail),
+                error=error,
+                log_tail="\n".join(log.lines),
+            )
+
+    def end(self) -> None:
+        """Write the outcome, unless `record` has."""
+        self.store.releases.end(
+            self.release.id,
+            self.state or self._state_of_failure(),
+            error=self.redact(words(self.failure)) if self.failure else None,
+            requests=self.probe.count if self.probe else None,
+        )
+
+    def _state_of_failure(self) -> ReleaseState:
+        if isinstance(self.failure, RollbackFailed):
+            return ReleaseState.ROLLBACK_FAILED
+        if not self.touched and isinstance(self.failure, FairleadError):
+            refused = isinstance(self.failure, Refused) or self.failure.exit_code == 2
+            return ReleaseState.REFUSED if refused else ReleaseState.FAILED
+        return ReleaseState.FAILED
+
+    def close(self) -> None:
+        if self.probe is not None:
+            self.probe.stop()
+        for outside in self.outsides:
+            outside.close()
+        for site in self.sites:
+            site.close()
+
+
+def words(failure: BaseException) -> str:
+    """What the history says of a failure: our own message, or type and text of a stranger's."""
+    if isinstance(failure, FairleadError):
+        return str(failure)
+    return "".join(traceback.format_exception_only(failure)).strip()
+
+
+@contextmanager
+def releasing(
+    project: Project,
+    request: Request,
+    *,
+    flow_run: str | None = None,
+    wait: float = 0,
+    config: Config | None = None,
+    origin: int | None = None,
+) -> Iterator[Run]:
+    """The release as a frame around its steps. `config` is another one than the project's when
+    going back; `origin` the release whose containers are started then.
+
+    Raises LeaseHeld (recorded as refused), NotSettled, and whatever a step raises.
+    """
+    from fairlead.recovery import settle  # noqa: PLC0415 it needs Run
+
+    config = config or project.config
+    config.environment(request.environment)
+    try:
+        lease = hold(
+            project.store, config.project, request.environment, ttl=config.lease_ttl, wait=wait
+        )
+        with lease as held:
+            settle(project, request.environment, held)
+            yield from _released(project, request, config, held, flow_run, origin)
+    except LeaseHeld as held_by:
+        project.store.releases.refuse(
+            request, project=config.project, error=str(held_by), flow_run=flow_run
+        )
+        raise
+
+
+def _released(
+    project: Project,
+    request: Request,
+    config: Config,
+    held: Held,
+    flow_run: str | None,
+    origin: int | None,
+) -> Iterator[Run]:
+    release = project.store.releases.begin(
+        request,
+        project=config.project,
+        fencing=held.fencing,
+        config=config.snapshot(),
+        config_digest=config.digest(request.environment),
+        flow_run=flow_run,
+        origin=origin,
+    )
+    run = Run(project, release, config, held)
+    try:
+        yield run
+    except BaseException as failure:
+        run.failure = run.failure or failure
+        raise
+    finally:
+        run.close()
+        if not isinstance(run.failure, LeaseLost):
+            run.end()  # who took the lease from us ends it
