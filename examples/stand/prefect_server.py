@@ -53,7 +53,10 @@ def start_prefect_server(database_url: str, say: Say, *, port: int, state: State
 
 def running_server(server: PrefectServer, state: State) -> Process | None:
     recorded = recorded_process(SERVER, state)
-    if recorded is not None and recorded.is_running():
+    process = recorded.find() if recorded else None
+    if process is not None:
+        if process.cmdline()[-1] != str(server.port):
+            raise StandError("a Prefect server runs already, at another port: stop it first")
         return recorded
     if answers(server):
         raise StandError(

@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def start_worker(
                 folder=folder,
             )
         wait_until(
-            lambda: is_online(server),
+            lambda: is_polling(server, since=process.created),
             what="the Prefect worker",
             seconds=60,
             alive=process.is_running,
@@ -94,10 +95,16 @@ def worker_environment(
     }
 
 
-def is_online(server: PrefectServer) -> bool:
+def is_polling(server: PrefectServer, since: float) -> bool:
+    """Whether it was heard since then: the server takes a dead worker for alive for a while."""
     answer = httpx.post(f"{server.api_url}/work_pools/{POOL}/workers/filter", json={}, timeout=5)
     workers = answer.json() if answer.is_success else []
-    return any(worker["name"] == WORKER and worker["status"] == "ONLINE" for worker in workers)
+    return any(worker["name"] == WORKER and last_heard(worker) > since for worker in workers)
+
+
+def last_heard(worker: Mapping[str, str]) -> float:
+    """In seconds since the epoch."""
+    return datetime.fromisoformat(worker["last_heartbeat_time"]).timestamp()
 
 
 def stop_worker(state: State) -> None:
@@ -105,12 +112,21 @@ def stop_worker(state: State) -> None:
     stop_process(WORKER, state=state, grace_seconds=15)
 
 
-def deploy_all(prefect_yaml: Path, server: PrefectServer, *, state: State) -> str:
-    """Deploys everything in prefect.yaml; returns what Prefect said about it."""
+def deploy_all(
+    prefect_yaml: Path,
+    server: PrefectServer,
+    *,
+    state: State,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Deploys everything in prefect.yaml; returns what Prefect said about it.
+
+    `environment` is for the variables that prefect.yaml names.
+    """
     answer = subprocess.run(
         deploy_command(prefect_yaml),
         cwd=prefect_yaml.parent,
-        env=client_environment(server, state),
+        env={**client_environment(server, state), **(environment or {})},
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,48 @@
+# What people and CI run. `make` alone tells what there is.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+
+# The packages are compiled at install: without it every start of Prefect takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo demo-down test check constraints clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed ## everything into .venv, at the versions of constraints.txt
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Fairlead needs Python 3.11 or newer; say which: make PYTHON=python3.12 install"; exit 1; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(VENV); echo "No virtual environment can be made; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV)"
+	@$(RUN) pip install --quiet --disable-pip-version-check --compile \
+	  --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: install ## the whole story, on this machine
+	$(RUN) examples.demo
+
+demo-down: install ## take away what the demo left running
+	$(RUN) examples.demo down
+
+test: install ## the tests; PYTEST=… passes options on
+	$(RUN) pytest $(PYTEST)
+
+check: install ## all that a reviewer would run: format, lint, types, imports, tests
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports
+	$(RUN) pytest $(PYTEST)
+
+constraints: ## the newest versions that fit together, into constraints.txt
+	PYTHON=$(PYTHON) scripts/refresh-constraints
+
+clean: ## forget the environment and the caches, not the state of a running demo
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
