@@ -1,0 +1,99 @@
+"""The words of a Slack message; pure.
+
+Written for somebody who is woken by it: what happened to what, whether it serves, what to run.
+"""
+
+from typing import Any
+
+from fairlead.model import ReleaseState
+from fairlead.notify.model import Notice
+from fairlead.notify.mrkdwn import code, code_block, lines_of, link, one_line, section
+
+FAILURES = frozenset({ReleaseState.FAILED, ReleaseState.ROLLED_BACK, ReleaseState.ROLLBACK_FAILED})
+FIRST_LINES = 3
+OUTCOMES = {
+    ReleaseState.RUNNING: ("…", "is running"),
+    ReleaseState.SUCCEEDED: ("✔", "succeeded"),
+    ReleaseState.UNCHANGED: ("✔", "changed nothing. It runs there already"),
+    ReleaseState.REFUSED: ("✖", "was refused. Nothing was touched"),
+    ReleaseState.FAILED: ("✖", "failed. The old version still serves"),
+    ReleaseState.ROLLED_BACK: ("✖", "failed and was rolled back. The old version serves again"),
+    ReleaseState.ROLLBACK_FAILED: (
+        "‼",
+        "failed and could NOT be put back. A person has to act now",
+    ),
+}
+
+
+def build_message(notice: Notice) -> dict[str, Any]:
+    """The arguments of chat.postMessage and chat.update that say what is shown."""
+    headline = _headline(notice)
+    blocks = [section(f"*{headline}*")]
+    if _facts(notice):
+        blocks.append(section("\n".join(_facts(notice))))
+    if notice.error:
+        blocks.append(section(code_block("Error:", lines_of(notice.error)[:FIRST_LINES])))
+    after = [*_what_to_do(notice), *filter(None, [link(notice.url, "Open the run")])]
+    if after:
+        blocks.append(section("\n".join(after)))
+    return _message(headline, blocks)
+
+
+def build_reply(notice: Notice) -> dict[str, Any]:
+    """The details of a failure, for the thread."""
+    at = f" at {notice.step}" if notice.step else ""
+    headline = f"What went wrong{at}, release {notice.release}"
+    blocks = [section(f"*{headline}*")]
+    if notice.error:
+        blocks.append(section(code_block("Error:", lines_of(notice.error))))
+    if notice.log_tail:
+        lines = [line for text in notice.log_tail for line in lines_of(text)]
+        blocks.append(section(code_block("Its last lines:", lines, keep="last")))
+    if notice.put_back:
+        blocks.append(section(f"Put back: {one_line(notice.put_back, 2000)}"))
+    if _what_to_do(notice):
+        blocks.append(section("\n".join(_what_to_do(notice))))
+    return _message(headline, blocks)
+
+
+def _message(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    # chat.update looks for mentions and links unless told not to; chat.postMessage does not.
+    return {"text": text, "blocks": blocks, "parse": "none", "link_names": False}
+
+
+def _headline(notice: Notice) -> str:
+    what = one_line(f"{notice.project} {notice.sha[:7]}", 100)
+    where = one_line(notice.environment, 100)
+    mark, outcome = OUTCOMES[notice.state]
+    return f"{mark} {notice.kind.capitalize()} {notice.release}: {what} to {where} {outcome}"
+
+
+def _facts(notice: Notice) -> list[str]:
+    facts = {
+        "Asked for by": one_line(notice.requested_by),
+        "Why": one_line(notice.reason),
+        "Failed at" if notice.state in FAILURES else "Step": notice.step or "",
+        "Time": "" if notice.seconds is None else duration(notice.seconds),
+        "Requests meanwhile": _requests(notice),
+    }
+    return [f"{name}: {value}" for name, value in facts.items() if value]
+
+
+def _requests(notice: Notice) -> str:
+    if notice.requests_answered is None:
+        return ""
+    return f"{notice.requests_answered} answered, {notice.requests_lost or 0} lost"
+
+
+def _what_to_do(notice: Notice) -> list[str]:
+    return [f"Run next: {code(notice.next_command)}"] if notice.next_command else []
+
+
+def duration(seconds: float) -> str:
+    """As a person says it: 0.4 s, 38 s, 2 min 5 s, 1 h 2 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

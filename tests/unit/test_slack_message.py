@@ -1,0 +1,200 @@
+"""What people read in Slack, whole; and that no text of others does anything in there."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead.model import ReleaseKind, ReleaseState, StepName
+from fairlead.notify import Notice
+from fairlead.notify.mrkdwn import code_block, link, one_line
+from fairlead.notify.slack_message import OUTCOMES, build_message, build_reply, duration
+
+NOTICE = Notice(
+    release=42,
+    project="shop",
+    environment="prod",
+    sha="4f1c6f0e9d3b2a1807f6e5d4c3b2a190f8e7d6c5",
+    kind=ReleaseKind.RELEASE,
+    state=ReleaseState.RUNNING,
+)
+
+
+def shown(*texts: str) -> dict[str, Any]:
+    """The message with a section for each of `texts`; the first is the headline."""
+    return {
+        "text": texts[0],
+        "blocks": [
+            {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+            for text in (f"*{texts[0]}*", *texts[1:])
+        ],
+        "parse": "none",
+        "link_names": False,
+    }
+
+
+def test_a_release_that_runs_says_its_step() -> None:
+    notice = replace(
+        NOTICE,
+        requested_by="alice",
+        reason="fix the price of veal",
+        step=StepName.DEPLOY,
+        seconds=12.4,
+        url="https://prefect.example/runs/1?a=1&b=2",
+    )
+    assert build_message(notice) == shown(
+        "… Release 42: shop 4f1c6f0 to prod is running",
+        "Asked for by: alice\nWhy: fix the price of veal\nStep: deploy\nTime: 12 s",
+        "<https://prefect.example/runs/1?a=1&amp;b=2|Open the run>",
+    )
+
+
+def test_a_release_that_succeeded_says_how_many_requests_were_lost() -> None:
+    notice = replace(
+        NOTICE,
+        kind=ReleaseKind.PROMOTION,
+        state=ReleaseState.SUCCEEDED,
+        seconds=125,
+        requests_answered=1204,
+        requests_lost=0,
+    )
+    assert build_message(notice) == shown(
+        "✔ Promotion 42: shop 4f1c6f0 to prod succeeded",
+        "Time: 2 min 5 s\nRequests meanwhile: 1204 answered, 0 lost",
+    )
+
+
+def test_a_bare_notice_is_a_headline() -> None:
+    assert build_message(NOTICE) == shown("… Release 42: shop 4f1c6f0 to prod is running")
+
+
+FAILED = replace(
+    NOTICE,
+    state=ReleaseState.ROLLED_BACK,
+    step=StepName.CHECK_HEALTH,
+    error="https://shop.example answers 502.\nExpected 200.\nAsked 5 times.\nGave up.",
+    log_tail=("worker died", "\x1b[31mTraceback\x1b[0m: <boom> & `gone`"),
+    put_back="backend on web1 and web2 (release 41), the proxy on both",
+    next_command="fairlead history prod",
+)
+
+
+def test_a_failure_says_whether_the_old_version_serves_and_what_to_run() -> None:
+    assert build_message(FAILED) == shown(
+        "✖ Release 42: shop 4f1c6f0 to prod failed and was rolled back. "
+        "The old version serves again",
+        "Failed at: check_health",
+        "Error:\n```\nhttps://shop.example answers 502.\nExpected 200.\nAsked 5 times.\n```",
+        "Run next: `fairlead history prod`",
+    )
+
+
+def test_the_reply_to_a_failure_has_the_details() -> None:
+    assert build_reply(FAILED) == shown(
+        "What went wrong at check_health, release 42",
+        "Error:\n```\nhttps://shop.example answers 502.\nExpected 200.\nAsked 5 times.\n"
+        "Gave up.\n```",
+        "Its last lines:\n```\nworker died\nTraceback: &lt;boom&gt; &amp; 'gone'\n```",
+        "Put back: backend on web1 and web2 (release 41), the proxy on both",
+        "Run next: `fairlead history prod`",
+    )
+
+
+def test_what_could_not_be_put_back_calls_for_a_person() -> None:
+    notice = replace(FAILED, state=ReleaseState.ROLLBACK_FAILED, error="")
+    assert build_message(notice)["text"] == (
+        "‼ Release 42: shop 4f1c6f0 to prod failed and could NOT be put back. "
+        "A person has to act now"
+    )
+
+
+def test_every_state_has_its_words() -> None:
+    assert set(OUTCOMES) == set(ReleaseState)
+
+
+@pytest.mark.parametrize(
+    ("text", "harmless"),
+    [
+        ("<!channel> @channel", "&lt;!channel&gt; @channel"),
+        ("<@U123> <https://evil.example|safe>", "&lt;@U123&gt; &lt;https://evil.example|safe&gt;"),
+        ("a & b &lt; c", "a &amp; b &amp;lt; c"),
+        ("`rm -rf` ```", "'rm -rf' '''"),
+        ("two\r\nlines\u2028here", "two lines here"),
+        ("\x1b[1;31mred\x1b[0m \x1b]8;;http://x\x07link", "red link"),
+        ("nul\0 bell\a \u202eright-to-left \ud800", "nul bell right-to-left "),
+        ("x" * 400, "x" * 299 + "…"),
+        ("&" * 400, "&amp;" * 59 + "…"),
+        ("😀" * 400, "😀" * 149 + "…"),
+    ],
+)
+def test_text_of_others_is_harmless(text: str, harmless: str) -> None:
+    assert one_line(text) == harmless
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://x.example/a|b>c<d e", "<https://x.example/a%7Cb%3Ec%3Cd%20e|run>"),
+        ("http://[::1]:4200/runs", "<http://[::1]:4200/runs|run>"),
+        ("javascript:alert(1)", ""),
+        ("http://[half", ""),
+        ("https://", ""),
+        ("https://x.example/" + "a" * 1000, ""),
+        ("", ""),
+    ],
+)
+def test_only_a_web_address_becomes_a_link(url: str, shown: str) -> None:
+    assert link(url, "run") == shown
+
+
+def test_the_last_lines_are_the_ones_that_are_kept() -> None:
+    lines = [f"line {number}" for number in range(2000)]
+    block = code_block("Its last lines:", lines, keep="last")
+    assert block.startswith("Its last lines:\n```\nline 17")
+    assert block.endswith("line 1998\nline 1999\n```")
+    assert 2950 < len(block) <= 3000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0.0 s"), (0.44, "0.4 s"), (9.96, "10 s"), (59.6, "1 min 0 s"), (3720, "1 h 2 min")],
+)
+def test_a_duration_is_said_as_people_say_it(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+TEXT = st.text(max_size=50) | st.sampled_from(["<!here>", "&" * 4000, "😀" * 4000, "\n" * 50])
+NOTICES = st.builds(
+    Notice,
+    release=st.integers(0),
+    project=TEXT,
+    environment=TEXT,
+    sha=TEXT,
+    kind=st.sampled_from(ReleaseKind),
+    state=st.sampled_from(ReleaseState),
+    requested_by=TEXT,
+    reason=TEXT,
+    step=st.sampled_from(StepName) | st.none(),
+    seconds=st.none() | st.floats(0, 1e9),
+    requests_answered=st.none() | st.integers(0),
+    requests_lost=st.none() | st.integers(0),
+    error=TEXT,
+    log_tail=st.lists(TEXT, max_size=20).map(tuple),
+    put_back=TEXT,
+    next_command=TEXT,
+    url=TEXT | TEXT.map("https://x.example/".__add__),
+)
+
+
+@given(NOTICES)
+def test_every_message_keeps_to_the_limits_and_says_nothing_hidden(notice: Notice) -> None:
+    for message in (build_message(notice), build_reply(notice)):
+        assert 1 <= len(message["blocks"]) <= 50
+        for text in (message["text"], *(block["text"]["text"] for block in message["blocks"])):
+            assert 1 <= len(text.encode("utf-16-le")) // 2 <= 3000
+            rest = re.sub(r"<https?://[^<>|\s]+\|Open the run>", "", text)
+            assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", rest)
+            assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", rest)
