@@ -95,7 +95,8 @@ class LeaseHeld(Refused):
         self.holder, self.since, self.release = holder, since, release
         what = f"release {release}" if release else "another run"
         super().__init__(
-            f"{environment} is being changed by {what}: {holder}, since {since:%Y-%m-%d %H:%M:%S %Z}.",
+            f"{environment} is being changed by {what}: {holder}, "
+            f"since {since:%Y-%m-%d %H:%M:%S %Z}.",
             next_step=f"Wait for it (--wait), or look: fairlead history {environment}",
         )
 
@@ -194,7 +195,8 @@ class NotSettled(Refused):
 
     def __init__(self, environment: str, release: int, why: str) -> None:
         super().__init__(
-            f"Release {release} of {environment} was left unfinished and could not be settled: {why}",
+            f"Release {release} of {environment} was left unfinished and could not be settled: "
+            f"{why}",
             next_step=f"Mend that, then: fairlead settle {environment}",
         )
 
@@ -230,11 +232,12 @@ class ContainerFailed(StepFailed):
 
 class ImageNotPulled(StepFailed):
     def __init__(self, image: str, host: str, why: str) -> None:
-        full = "no space left" in why
+        # The engine gives this error no code of its own, only the system's words for ENOSPC.
+        self.disk_full = "no space left" in why
         super().__init__(
             f"{host} could not pull {image}: {why}.",
             next_step="Free some disk there (docker system df), then release again."
-            if full
+            if self.disk_full
             else "Is the registry reachable from that host, and logged in?",
         )
 

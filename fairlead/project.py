@@ -6,11 +6,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from fairlead.config import Config, Environment, load
+from fairlead.config import Config, Environment, Slack, load
 from fairlead.engine.outside import Outside
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
 from fairlead.model import Release
+from fairlead.notify import SlackNotifier
 from fairlead.redact import Redactor
 from fairlead.registry import Registry
 from fairlead.secrets import Loader, Secrets
@@ -48,7 +49,9 @@ class Project:
         """
         values = self.secrets.of_environment(config, environment, strict=strict)
         login = self.login(config) if strict else None
-        hidden = [*values.values(), *([login[1]] if login else [])]
+        slack = config.environment(environment).notify.slack
+        token = self.secrets.resolve(slack.token) if slack and strict else None
+        hidden = [*values.values(), *([login[1]] if login else []), *([token] if token else [])]
         self.redact = Redactor(value.get_secret_value() for value in hidden)
         return values
 
@@ -69,6 +72,10 @@ class Project:
             password=password,
             ca=config.registry.ca,
         )
+
+    def slack(self, slack: Slack) -> SlackNotifier:
+        """Raises SecretMissing, NotificationFailed."""
+        return SlackNotifier(self.secrets.resolve(slack.token), slack.channel, slack.api)
 
     def sites(self, config: Config, environment: str) -> list[Site]:
         """Every host of the environment. Raises HostUnreachable."""

@@ -1,8 +1,4 @@
-"""One release on its way: what the steps share, and how each is recorded.
-
-`releasing` is the frame of every flow that changes an environment: it takes the lease, settles what
-a dead run left, writes the release, and at the end its outcome.
-"""
+"""One release on its way: what the steps share, and how each is recorded."""
 
 import logging
 import traceback
@@ -10,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from pydantic import SecretStr
 
 from fairlead.config import Config, Environment
 from fairlead.engine.outside import Outside, Probe
@@ -57,6 +55,7 @@ class Run:
         self.lease = lease
         self.sites: list[Site] = []
         self.outsides: list[Outside] = []
+        self.secrets: dict[str, SecretStr] = {}
         self.images: dict[str, Image] = {}
         self.target: Target | None = None
         self.previous: Target | None = None
@@ -79,6 +78,34 @@ class Run:
     def running_target(self) -> Target:
         assert self.target is not None, "verify_build comes first"
         return self.target
+
+    def aim(self, images: dict[str, Image]) -> None:
+        """From now on the release is these images, and what it goes back to is known."""
+        self.images = images
+        self.store.ledger.keep(self.release.id, list(images.values()))
+        self.target = Target(
+            config=self.config,
+            environment=self.release.environment,
+            sha=self.release.sha,
+            origin=self.release.origin,
+            images=images,
+            secrets=self.secrets,
+        )
+        current = self.store.releases.current(self.release.project, self.release.environment)
+        self.previous = self.project.target_of(current) if current else None
+
+    def is_there(self) -> bool:
+        """True when these digests with this config are recorded, and really run on every host."""
+        if self.previous is None or not self.same_as(self.previous):
+            return False
+        previous = self.previous
+        return all(site.runs(previous) for site in self.sites)
+
+    def same_as(self, other: Target) -> bool:
+        environment = self.release.environment
+        return other.config.digest(environment) == self.config.digest(environment) and {
+            name: image.digest for name, image in other.images.items()
+        } == {name: image.digest for name, image in self.images.items()}
 
     @contextmanager
     def step(self, name: StepName) -> Iterator[StepLog]:
@@ -108,12 +135,16 @@ class Run:
         """Write the outcome, unless `record` has."""
         self.store.releases.end(
             self.release.id,
-            self.state or self._state_of_failure(),
+            self.outcome,
             error=self.redact(words(self.failure)) if self.failure else None,
             requests=self.probe.count if self.probe else None,
         )
 
-    def _state_of_failure(self) -> ReleaseState:
+    @property
+    def outcome(self) -> ReleaseState:
+        """The state it ends in, as far as is known now."""
+        if self.state is not None:
+            return self.state
         if isinstance(self.failure, RollbackFailed):
             return ReleaseState.ROLLBACK_FAILED
         if not self.touched and isinstance(self.failure, FairleadError):
@@ -135,65 +166,3 @@ def words(failure: BaseException) -> str:
     if isinstance(failure, FairleadError):
         return str(failure)
     return "".join(traceback.format_exception_only(failure)).strip()
-
-
-@contextmanager
-def releasing(
-    project: Project,
-    request: Request,
-    *,
-    flow_run: str | None = None,
-    wait: float = 0,
-    config: Config | None = None,
-    origin: int | None = None,
-) -> Iterator[Run]:
-    """The release as a frame around its steps. `config` is another one than the project's when
-    going back; `origin` the release whose containers are started then.
-
-    Raises LeaseHeld (recorded as refused), NotSettled, and whatever a step raises.
-    """
-    from fairlead.recovery import settle  # noqa: PLC0415 it needs Run
-
-    config = config or project.config
-    config.environment(request.environment)
-    try:
-        lease = hold(
-            project.store, config.project, request.environment, ttl=config.lease_ttl, wait=wait
-        )
-        with lease as held:
-            settle(project, request.environment, held)
-            yield from _released(project, request, config, held, flow_run, origin)
-    except LeaseHeld as held_by:
-        project.store.releases.refuse(
-            request, project=config.project, error=str(held_by), flow_run=flow_run
-        )
-        raise
-
-
-def _released(
-    project: Project,
-    request: Request,
-    config: Config,
-    held: Held,
-    flow_run: str | None,
-    origin: int | None,
-) -> Iterator[Run]:
-    release = project.store.releases.begin(
-        request,
-        project=config.project,
-        fencing=held.fencing,
-        config=config.snapshot(),
-        config_digest=config.digest(request.environment),
-        flow_run=flow_run,
-        origin=origin,
-    )
-    run = Run(project, release, config, held)
-    try:
-        yield run
-    except BaseException as failure:
-        run.failure = run.failure or failure
-        raise
-    finally:
-        run.close()
-        if not isinstance(run.failure, LeaseLost):
-            run.end()  # who took the lease from us ends it

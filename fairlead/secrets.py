@@ -1,4 +1,4 @@
-"""Secrets: references in config (`env:NAME`, `file:path`, `prefect:block-name`), values in memory."""
+"""Secrets: references in config (env:NAME, file:path, prefect:block-name), values in memory."""
 
 import os
 from collections.abc import Callable, Mapping

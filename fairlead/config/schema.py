@@ -196,6 +196,14 @@ class Environment(Model):
     soak: float = Field(default=10, ge=0, le=86_400)
     notify: Notify = Notify()
 
+    @property
+    def url(self) -> str:
+        """Where people find it."""
+        scheme, port, usual = (
+            ("http", self.http_port, 80) if self.tls == "off" else ("https", self.https_port, 443)
+        )
+        return f"{scheme}://{self.domain}{'' if port == usual else f':{port}'}/"
+
 
 class Config(Model):
     """One project. `lease_ttl` is after how many seconds without heartbeat a holder is dead."""

@@ -53,15 +53,16 @@ def run_job(
     *,
     timeout: float,
     lock_timeout: float,
+    shown: Sequence[str] = (),
 ) -> list[str]:
     """Run the command to its end, each line of its output said as it comes; its last lines.
 
     Raises JobFailed for any exit code but 0, and when it takes longer than `timeout` seconds
-    (it is killed then). The container is gone afterwards, whatever happened.
+    (it is killed then); messages show `shown` instead of the command where given. The container is gone afterwards, whatever happened.
     """
     tail: deque[str] = deque(maxlen=TAIL)
     expired = threading.Event()
-    with engine_errors(site.host, f"run `{' '.join(command)}`"):
+    with engine_errors(site.host, f"run `{' '.join(shown or command)}`"):
         made = site.client.containers.create(**job(target, service, command, lock_timeout))
         timer = threading.Timer(timeout, _kill, (made, expired))
         try:
@@ -78,9 +79,9 @@ def run_job(
             timer.cancel()
             made.remove(force=True, v=True)
     if expired.is_set():
-        raise JobFailed(command, f"was killed after {timeout:g} s", list(tail))
+        raise JobFailed(shown or command, f"was killed after {timeout:g} s", list(tail))
     if code != 0:
-        raise JobFailed(command, f"ended with exit code {code}", list(tail))
+        raise JobFailed(shown or command, f"ended with exit code {code}", list(tail))
     return list(tail)
 
 

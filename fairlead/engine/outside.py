@@ -37,7 +37,8 @@ class Outside:
 
 def check(outside: Outside, smoke: Smoke) -> None:
     """One request and what has to come back. Raises HealthCheckFailed."""
-    url = f"http{'s' if outside.base.startswith('https') else ''}://{smoke.domain or outside.domain}{smoke.path}"
+    scheme = outside.base.partition("://")[0]
+    url = f"{scheme}://{smoke.domain or outside.domain}{smoke.path}"
     try:
         answer = outside.get(smoke.path, smoke.domain)
     except httpx.HTTPError as error:

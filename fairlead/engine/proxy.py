@@ -166,7 +166,9 @@ class ProxyOnHost:
     def connections(self, address: str, port: int) -> int:
         """How many requests the proxy is still having answered by a container."""
         with engine_errors(self._host, "count connections"):
-            tables = self._running().exec_run(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).output
+            tables: Any = (
+                self._running().exec_run(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).output
+            )
         wanted = (_hex_address(address), f"{port:04X}")
         rows = (line.split() for line in tables.decode("ascii", "replace").splitlines())
         return sum(

@@ -85,12 +85,15 @@ class Site:
 
     def prepare(self) -> str:
         """Have the network and the proxy; what was done."""
+        self.have_network()
+        return f"{self.host}: {self.proxy.ensure()}"
+
+    def have_network(self) -> None:
         with engine_errors(self.host, f"create the network {self._prefix}"):
             if not self.client.networks.list(names=[f"^{self._prefix}$"]):
                 self.client.networks.create(
                     self._prefix, labels=self._labels("network"), check_duplicate=True
                 )
-        return self.proxy.ensure()
 
     def pull(self, images: Iterable[Image], login: tuple[str, SecretStr] | None) -> int:
         """Have the images; how many had to be pulled. Raises ImageNotPulled."""

@@ -1,4 +1,4 @@
-"""The tables `ledger` (where a tag pointed when first released) and `image` (what a release took)."""
+"""The tables `ledger` (where a tag pointed when first released) and `image` (what was taken)."""
 
 from collections.abc import Sequence
 
@@ -18,11 +18,16 @@ class Ledger:
                 "on conflict do nothing",
                 (repository, tag, digest),
             )
+        found = self.digest(repository, tag)
+        assert found is not None
+        return found
+
+    def digest(self, repository: str, tag: str) -> str | None:
+        with self._database.transaction() as connection:
             row = connection.execute(
                 "select digest from ledger where repository = %s and tag = %s", (repository, tag)
             ).fetchone()
-        assert row is not None
-        return str(row["digest"])
+        return str(row["digest"]) if row else None
 
     def keep(self, release: int, images: Sequence[Image]) -> None:
         """What the release uses from now on; the same again changes nothing."""

@@ -12,8 +12,8 @@ from fairlead.store.database import Database
 
 COLUMNS = (
     "id, project, environment, sha, kind, state, source, requested_by, requested_via, reason, "
-    "replaces, coalesce(origin, id) as origin, request, started_at, ended_at, error, requests_answered, requests_lost, config_digest, "
-    "flow_run"
+    "replaces, coalesce(origin, id) as origin, request, started_at, ended_at, error, "
+    "requests_answered, requests_lost, config_digest, flow_run"
 )
 
 
@@ -80,8 +80,8 @@ class Releases:
                   requested_via, reason, request, fencing, config, config_digest, flow_run, state,
                   error, ended_at)
                 values (%(project)s, %(environment)s, %(sha)s, %(kind)s, %(source)s,
-                  %(requested_by)s, %(requested_via)s, %(reason)s, %(request)s, 0, '{{}}', '', %(flow_run)s,
-                  'refused', %(error)s, now())
+                  %(requested_by)s, %(requested_via)s, %(reason)s, %(request)s, 0, '{{}}', '',
+                  %(flow_run)s, 'refused', %(error)s, now())
                 returning {COLUMNS}
                 """,
                 {**_asked(request), "project": project, "error": error, "flow_run": flow_run},

@@ -48,6 +48,17 @@ class Steps:
                 (outcome, detail, error, log_tail, release, name, attempt),
             )
 
+    def details(self, project: str, environment: str, name: StepName, *, after: int) -> list[str]:
+        """What that step did in each release since, where it did anything."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "select s.detail from step s join release r on r.id = s.release "
+                "where r.project = %s and r.environment = %s and s.name = %s and r.id > %s "
+                "and s.detail <> '' and s.detail <> 'nothing pending' order by r.id",
+                (project, environment, name, after),
+            ).fetchall()
+        return [str(row["detail"]) for row in rows]
+
     def of(self, release: int) -> list[Step]:
         """In the order in which they were begun."""
         with self._database.transaction() as connection:

@@ -1,0 +1,118 @@
+"""Looking before leaping: every connection the config names, and what a release would do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from fairlead.config import Config, Host
+from fairlead.database.reach import check_database
+from fairlead.engine.connect import connect
+from fairlead.errors import FairleadError
+from fairlead.model import Image, Request
+from fairlead.project import Project
+from fairlead.proving import verified_images
+from fairlead.store.database import address
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One connection that was tried: `problem` is None when it is good."""
+
+    what: str
+    found: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a release would do: `unchanged` when the environment runs these digests already."""
+
+    environment: str
+    sha: str
+    replaces: str | None
+    images: tuple[Image, ...]
+    unchanged: bool
+
+    def lines(self) -> Iterator[str]:
+        yield f"{self.environment}: {self.replaces or 'nothing'} → {self.sha}"
+        for image in self.images:
+            yield f"  {image.service}: {image.reference} (from {image.tag})"
+        yield (
+            "  It runs already: nothing would be done."
+            if self.unchanged
+            else ("  The build is proven. Nothing was changed; leave --dry-run away to release it.")
+        )
+
+
+def check_environment(project: Project, environment: str) -> Iterator[Finding]:
+    """Try everything the environment needs, read-only; each finding as it is made."""
+    config = project.config
+    settings = config.environment(environment)
+    yield _tried("secrets", lambda: _secrets(project, config, environment))
+    for host in settings.hosts:
+        yield _tried(f"host {host.name}", lambda host=host: _engine(host))  # type: ignore[misc]
+    database = settings.database
+    if database is not None:
+        yield _tried(
+            "database",
+            lambda: check_database(
+                environment,
+                database,
+                project.secrets.resolve(database.direct_url or database.url),
+            ),
+        )
+    slack = settings.notify.slack
+    if slack is not None:
+        yield _tried("slack", lambda: project.slack(slack).check())
+
+
+def check_shared(project: Project) -> Iterator[Finding]:
+    """What all environments share: the store and the registry."""
+    yield _tried("store", lambda: address(project.store.conninfo))
+    yield _tried(f"registry {project.config.registry.host}", lambda: _registry(project))
+
+
+def plan(project: Project, request: Request) -> Plan:
+    """Prove the build and compare it with what runs; nothing is written.
+
+    Raises UnknownEnvironment and what verifying raises.
+    """
+    config = project.config
+    images = verified_images(project, config, request, enter=False)
+    current = project.store.releases.current(config.project, request.environment)
+    same = False
+    if current is not None:
+        running = {image.service: image.digest for image in project.store.ledger.images(current.id)}
+        same = current.config_digest == config.digest(request.environment) and running == {
+            name: image.digest for name, image in images.items()
+        }
+    return Plan(
+        request.environment,
+        request.sha,
+        current.sha if current else None,
+        tuple(images.values()),
+        same,
+    )
+
+
+def _tried(what: str, attempt: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, attempt(), None)
+    except FairleadError as error:
+        return Finding(what, "", str(error))
+
+
+def _secrets(project: Project, config: Config, environment: str) -> str:
+    return f"{len(project.know_secrets(config, environment))} are there"
+
+
+def _engine(host: Host) -> str:
+    client = connect(host, timeout=10)
+    try:
+        return f"Docker {client.version()['Version']}"
+    finally:
+        client.close()
+
+
+def _registry(project: Project) -> str:
+    project.registry(project.config).ping()
+    return "answers"

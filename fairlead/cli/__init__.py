@@ -1,0 +1,72 @@
+"""The `fairlead` command. Each command's module is imported when it is used, so that `--help`
+comes at once."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from fairlead.cli.failing import exit_code_of, print_failure
+
+COMMANDS = {
+    "release": ("fairlead.cli.releasing", "Bring a commit to an environment."),
+    "promote": ("fairlead.cli.releasing", "Bring what runs in one environment to the next."),
+    "rollback": ("fairlead.cli.releasing", "Go back to what an environment ran before."),
+    "status": ("fairlead.cli.looking", "What runs where, since when, by whom."),
+    "history": ("fairlead.cli.looking", "The releases, the newest first."),
+    "show": ("fairlead.cli.looking", "One release, step by step."),
+    "tags": ("fairlead.cli.looking", "The tags of a service in the registry."),
+    "init": ("fairlead.cli.preparing", "Write a commented fairlead.toml."),
+    "check": ("fairlead.cli.preparing", "Validate the config and try every connection."),
+    "settle": ("fairlead.cli.repairing", "Finish or put back what a dead run left."),
+    "unlock": ("fairlead.cli.repairing", "Take the lease from a holder that hangs."),
+}
+
+
+class Commands(click.Group):
+    """A group that knows the names and first lines of its commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: Any = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", metavar="FILE", help="Instead of FAIRLEAD_CONFIG or ./fairlead.toml.")
+@click.option("--verbose", is_flag=True, help="Every line a step says, and tracebacks.")
+@click.version_option(package_name="fairlead")
+@click.pass_context
+def fairlead(ctx: click.Context, config: str | None, verbose: bool) -> None:
+    """Bring one commit SHA to one environment: proven, migrated, switched without a lost request,
+    recorded, and put back when it fails.
+
+    Exit codes: 0 done, 2 the input or the config is wrong, 3 refused and nothing touched,
+    4 failed and put back, 5 failed and not put back.
+    """
+    ctx.obj = {"config": config, "verbose": verbose}
+
+
+def main() -> None:
+    """The entry point: one place turns an error into words and an exit code."""
+    try:
+        fairlead(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 the last place before the person
+        print_failure(error, verbose="--verbose" in sys.argv)
+        sys.exit(exit_code_of(error))

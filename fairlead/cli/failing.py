@@ -1,0 +1,43 @@
+"""An error as a person reads it: what happened, why, what to do; a traceback only on request."""
+
+import sys
+import traceback
+
+import click
+
+from fairlead.errors import FairleadError
+
+
+def exit_code_of(error: BaseException) -> int:
+    return error.exit_code if isinstance(error, FairleadError) else 4
+
+
+def print_failure(error: BaseException, *, verbose: bool) -> None:
+    """The message and the chain of its causes, to standard error."""
+    if verbose:
+        traceback.print_exception(error)
+    click.echo(click.style("error: ", fg="red", bold=True) + plain(_words(error)), err=True)
+    seen = str(error)
+    cause = error.__cause__
+    while cause is not None:
+        words = _words(cause)
+        if words not in seen:
+            click.echo(f"  because: {plain(words)}", err=True)
+            seen += words
+        cause = cause.__cause__
+    if not isinstance(error, FairleadError) and not verbose:
+        click.echo("  This is not an error Fairlead knows. See all of it: --verbose", err=True)
+    sys.stderr.flush()
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, FairleadError):
+        return str(error)
+    return "".join(traceback.format_exception_only(error)).strip()
+
+
+def plain(text: str) -> str:
+    """Without what a terminal would obey: a name or a log line may hold escape sequences."""
+    return "".join(
+        character for character in text if character in "\n\t" or character.isprintable()
+    )

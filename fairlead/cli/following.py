@@ -1,0 +1,139 @@
+"""Following a release: each step as the store gets to know it."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import click
+from rich.status import Status
+from rich.text import Text
+
+from fairlead.cli.context import print_json, took
+from fairlead.cli.failing import plain
+from fairlead.cli.starting import Started
+from fairlead.cli.tables import COLOURS, console
+from fairlead.model import EXIT_CODES, Release, ReleaseState, Step, StepOutcome
+from fairlead.project import Project
+
+PAUSE = 0.2  # seconds between two looks at the store
+
+
+def follow(
+    project: Project, request: str, started: Started, *, as_json: bool, verbose: bool
+) -> int:
+    """Print the steps as they end, then how the release ended; its exit code."""
+    screen = Screen(quiet=as_json, verbose=verbose)
+    try:
+        _watch(project, request, started, screen)
+    except KeyboardInterrupt:
+        screen.line(started.interrupt(), "yellow")
+        if not started.ends_with_us:
+            return 130
+        _watch(project, request, started, screen)
+    release = project.store.releases.of_request(request)
+    if as_json:
+        steps = project.store.steps.of(release.id) if release else []
+        print_json({"release": release, "steps": steps, "flow": started.ended()})
+    elif release is not None:
+        _tell_outcome(release, screen)
+    if release is None:
+        click.echo(f"error: no release was made. {plain(started.ended() or '')}", err=True)
+        return 3
+    return EXIT_CODES.get(release.state, 4)
+
+
+def _watch(project: Project, request: str, started: Started, screen: "Screen") -> None:
+    """Until the flow has ended, or the release is over and its lease given back."""
+    told: set[tuple[str, int]] = set()
+    with screen:
+        for release in _looks(project, request, started):
+            if release is None:
+                screen.now(started.waiting() or "waiting for a worker to start")
+                continue
+            for step in project.store.steps.of(release.id):
+                if step.outcome is None:
+                    screen.now(f"{step.name} …")
+                elif (step.name, step.attempt) not in told:
+                    told.add((step.name, step.attempt))
+                    screen.step(step)
+
+
+def _looks(project: Project, request: str, started: Started) -> Iterator[Release | None]:
+    while True:
+        flow_ended = started.ended() is not None
+        release = project.store.releases.of_request(request)
+        yield release
+        if flow_ended or (release is not None and _is_over(project, release)):
+            return
+        time.sleep(PAUSE)
+
+
+def _is_over(project: Project, release: Release) -> bool:
+    if release.state is ReleaseState.RUNNING:
+        return False
+    live = project.store.leases.live(release.project)
+    return all(lease.release != release.id for lease in live)
+
+
+def _tell_outcome(release: Release, screen: "Screen") -> None:
+    lost = release.requests_lost
+    figures = [took(release.seconds)]
+    if lost is not None:
+        figures.append(f"{release.requests_answered} requests answered, {lost} lost")
+    colour = COLOURS.get(release.state, "")
+    words = release.state.replace("_", " ")
+    screen.line(
+        f"Release {release.id}: {release.sha[:7]} to {release.environment}: {words} "
+        f"({', '.join(figures)})",
+        colour,
+    )
+    if release.error:
+        screen.line(release.error, "")
+        screen.line(f"All of it: fairlead --verbose show {release.id}", "dim")
+
+
+class Screen:
+    """A line a step; on a terminal also what is going on now."""
+
+    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+        self._console, self._quiet, self._verbose = console(), quiet, verbose
+        live = sys.stdout.isatty() and not quiet
+        self._status: Status | None = self._console.status("starting") if live else None
+        self._last = ""
+
+    def __enter__(self) -> "Screen":
+        self._context: AbstractContextManager[object] = self._status or nullcontext()
+        self._context.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._context.__exit__(None, None, None)
+
+    def now(self, words: str) -> None:
+        if self._status is not None:
+            self._status.update(Text(plain(words)))
+        elif words != self._last and not words.endswith("…"):
+            self.line(words, "dim")
+        self._last = words
+
+    def step(self, step: Step) -> None:
+        assert step.outcome is not None
+        assert step.ended_at is not None
+        seconds = (step.ended_at - step.started_at).total_seconds()
+        name = step.name if step.attempt == 1 else f"{step.name} (try {step.attempt})"
+        text = Text(f"{step.outcome:<10} ", style=COLOURS.get(step.outcome, ""))
+        what = step.detail or (step.error or "").partition("\n")[0]
+        text.append(f"{name:<22} {took(seconds):>8}  ", style="default")
+        self._print(text.append(plain(what), style="default"))
+        if step.log_tail and (self._verbose or step.outcome is StepOutcome.FAILED):
+            for line in step.log_tail.splitlines():
+                self._print(Text(f"    {plain(line)}", style="dim"))
+
+    def line(self, words: str, style: str) -> None:
+        for part in plain(words).splitlines():
+            self._print(Text(part, style=style))
+
+    def _print(self, text: Text) -> None:
+        if not self._quiet:
+            self._console.print(text, soft_wrap=True)

@@ -1,0 +1,151 @@
+"""release, promote, rollback: the same flows as the Prefect UI starts."""
+
+import getpass
+import uuid
+from typing import Any
+
+import click
+
+from fairlead.cli.context import as_json, print_json, project
+from fairlead.errors import PromotionRefused
+from fairlead.model import Request, parse_sha
+from fairlead.project import Project
+
+wait = click.option(
+    "--wait", "wait_minutes", type=click.FloatRange(0, 1440), default=0, metavar="MINUTES",
+    help="Wait that long for a release that is running, instead of being refused.",
+)  # fmt: skip
+reason = click.option("--reason", default="", help="Why, for the history.")
+in_process = click.option(
+    "--in-process", is_flag=True, help="Run the flow here, even when a Prefect API is configured."
+)
+
+
+@click.command()
+@click.argument("environment")
+@click.argument("sha")
+@wait
+@reason
+@click.option("--force", is_flag=True, help="Even when the environment runs it already.")
+@click.option("--dry-run", is_flag=True, help="Prove the build and say what would be done.")
+@in_process
+@as_json
+@click.pass_context
+def release(
+    ctx: click.Context,
+    /,
+    environment: str,
+    sha: str,
+    dry_run: bool,
+    in_process: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Bring the commit SHA to ENVIRONMENT."""
+    with project(ctx) as opened:
+        opened.config.environment(environment)
+        parse_sha(sha)
+        if dry_run:
+            _dry_run(opened, Request(environment, sha), as_json)
+            return
+        _run(ctx, opened, "release", environment, in_process, as_json, {"sha": sha, **given})
+
+
+@click.command()
+@click.argument("source")
+@click.argument("target")
+@wait
+@reason
+@click.option("--force", is_flag=True, help="Even when the environment runs it already.")
+@click.option("--dry-run", is_flag=True, help="Prove the build and say what would be done.")
+@in_process
+@as_json
+@click.pass_context
+def promote(
+    ctx: click.Context,
+    /,
+    source: str,
+    target: str,
+    dry_run: bool,
+    in_process: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Bring what runs in SOURCE to TARGET: the same commit, the same digests."""
+    with project(ctx) as opened:
+        sha = _promoted_sha(opened, source, target)
+        if dry_run:
+            _dry_run(opened, Request(target, sha, source=source), as_json)
+            return
+        parameters = {"sha": sha, "source": source, **given}
+        _run(ctx, opened, "release", target, in_process, as_json, parameters)
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--to", "sha", metavar="SHA", help="A commit that was released there before.")
+@wait
+@reason
+@in_process
+@as_json
+@click.pass_context
+def rollback(
+    ctx: click.Context, /, environment: str, in_process: bool, as_json: bool, **given: Any
+) -> None:
+    """Have ENVIRONMENT run what it ran before, with the config of then. The database stays."""
+    from fairlead.going_back import way_back  # noqa: PLC0415
+
+    with project(ctx) as opened:
+        way_back(opened, environment, given["sha"])  # says no here, before anything is started
+        _run(ctx, opened, "rollback", environment, in_process, as_json, given)
+
+
+def _promoted_sha(opened: Project, source: str, target: str) -> str:
+    """Raises UnknownEnvironment, PromotionRefused."""
+    opened.config.environment(source)
+    allowed = opened.config.environment(target).promotes_from
+    if allowed != source:
+        why = (
+            f'{target} promotes from "{allowed}"' if allowed else f"{target} promotes from nothing"
+        )
+        raise PromotionRefused(source, target, f"{why} (environments.{target}.promotes_from)")
+    current = opened.store.releases.current(opened.config.project, source)
+    if current is None:
+        raise PromotionRefused(source, target, f"nothing was ever released to {source}")
+    return current.sha
+
+
+def _dry_run(opened: Project, request: Request, as_json: bool) -> None:
+    from fairlead.checking import plan  # noqa: PLC0415
+
+    planned = plan(opened, request)
+    if as_json:
+        print_json(planned)
+        return
+    for line in planned.lines():
+        click.echo(line)
+
+
+def _run(
+    ctx: click.Context,
+    opened: Project,
+    flow: str,
+    environment: str,
+    in_process: bool,
+    as_json: bool,
+    parameters: dict[str, Any],
+) -> None:
+    """Start the flow, follow it to its end, and leave with the release's exit code."""
+    from fairlead.cli.following import follow  # noqa: PLC0415
+    from fairlead.cli.starting import start  # noqa: PLC0415
+
+    request = str(uuid.uuid4())
+    asked = {
+        **parameters,
+        "environment": environment,
+        "requested_by": getpass.getuser(),
+        "request_id": request,
+    }
+    started = start(flow, environment, asked, ctx.obj["config"], in_process=in_process)
+    code = follow(opened, request, started, as_json=as_json, verbose=ctx.obj["verbose"])
+    ctx.exit(code)

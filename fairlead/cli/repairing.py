@@ -1,0 +1,40 @@
+"""settle and unlock: for the person on call."""
+
+import click
+
+from fairlead.cli.context import project
+
+
+@click.command()
+@click.argument("environment")
+@click.pass_context
+def settle(ctx: click.Context, environment: str) -> None:
+    """Finish, put back or report what a dead run left, by looking at what really runs."""
+    from fairlead.lease import hold  # noqa: PLC0415
+    from fairlead.recovery import settle as settle_environment  # noqa: PLC0415
+
+    with project(ctx) as opened:
+        config = opened.config
+        config.environment(environment)
+        with hold(opened.store, config.project, environment, ttl=config.lease_ttl) as held:
+            done = settle_environment(opened, environment, held)
+    click.echo(done or f"{environment}: nothing was left unfinished.")
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def unlock(ctx: click.Context, environment: str, yes: bool) -> None:
+    """Take the lease from a holder that hangs. It finds out before its next step and stops."""
+    with project(ctx) as opened:
+        opened.config.environment(environment)
+        leases, name = opened.store.leases, opened.config.project
+        held = leases.get(name, environment)
+        if held is None or held.holder is None:
+            click.echo(f"{environment}: nobody holds the lease.")
+            return
+        if not yes:
+            click.confirm(f"{environment} is held by {held.holder}. Take it away?", abort=True)
+        leases.unlock(name, environment)
+    click.echo(f"{environment}: taken from {held.holder}. Now: fairlead settle {environment}")

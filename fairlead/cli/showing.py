@@ -1,0 +1,50 @@
+"""One release as a person reads it."""
+
+from collections.abc import Sequence
+
+from fairlead.cli.context import took, when
+from fairlead.cli.tables import console, print_lines, print_table
+from fairlead.model import Image, Release, Step
+
+
+def show_release(
+    release: Release, steps: Sequence[Step], images: Sequence[Image], *, logs: bool
+) -> None:
+    print_lines(
+        [
+            ("release", str(release.id)),
+            ("environment", release.environment),
+            ("commit", release.sha),
+            ("kind", f"{release.kind}{f' from {release.source}' if release.source else ''}"),
+            ("state", release.state),
+            ("by", f"{release.requested_by}, {release.requested_via}"),
+            ("reason", release.reason),
+            ("started", when(release.started_at)),
+            ("took", took(release.seconds)),
+            ("requests", _requests(release)),
+            ("replaces", f"release {release.replaces}" if release.replaces else ""),
+            ("error", release.error or ""),
+        ]
+    )
+    console().print()
+    print_table(("STEP", "OUTCOME", "TOOK", "WHAT"), [_row(step) for step in steps])
+    if images:
+        console().print()
+        print_table(("SERVICE", "IMAGE"), [(image.service, image.reference) for image in images])
+    for step in steps if logs else ():
+        if step.log_tail:
+            console().print(f"\n{step.name}", style="bold")
+            print_lines([("", step.log_tail)])
+
+
+def _requests(release: Release) -> str:
+    if release.requests_answered is None:
+        return ""
+    return f"{release.requests_answered} answered, {release.requests_lost} lost"
+
+
+def _row(step: Step) -> tuple[str, ...]:
+    name = step.name if step.attempt == 1 else f"{step.name} (try {step.attempt})"
+    seconds = (step.ended_at - step.started_at).total_seconds() if step.ended_at else None
+    what = step.detail or (step.error or "").partition("\n")[0]
+    return name, step.outcome or "not ended", took(seconds), what

@@ -1,0 +1,130 @@
+"""Starting a flow: at the configured Prefect API, or in a process of its own beside this one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO, Any, Protocol, cast
+
+from fairlead.errors import PrefectUnreachable
+
+PATIENCE = 20  # seconds without a worker before we say so
+
+
+class Started(Protocol):
+    """A flow that was started somewhere; `ends_with_us` when Ctrl-C here ends it."""
+
+    ends_with_us: bool
+
+    def ended(self) -> str | None:
+        """How the flow ended, in its own words; None while it goes on."""
+
+    def waiting(self) -> str | None:
+        """What to tell somebody who has waited long and seen nothing happen."""
+
+    def interrupt(self) -> str:
+        """Ctrl-C was pressed here; what that means for the release."""
+
+
+def start(
+    flow: str, environment: str, parameters: dict[str, Any], config: str | None, *, in_process: bool
+) -> Started:
+    """Raises PrefectUnreachable."""
+    if not in_process and (api := _configured_api()):
+        return Submitted(api, f"{flow}/{environment}", parameters)
+    return Child(flow, parameters, config)
+
+
+def _configured_api() -> str | None:
+    """PREFECT_API_URL, from the environment or the active profile."""
+    if os.environ.get("PREFECT_API_URL"):
+        return os.environ["PREFECT_API_URL"]
+    from prefect.settings import get_current_settings  # noqa: PLC0415 costs a second
+
+    return get_current_settings().api.url
+
+
+class Submitted:
+    """A run of the environment's deployment, made by whichever worker takes it."""
+
+    ends_with_us = False
+
+    def __init__(self, api: str, deployment: str, parameters: dict[str, Any]) -> None:
+        import httpx  # noqa: PLC0415
+        from prefect.client.orchestration import get_client  # noqa: PLC0415
+        from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError  # noqa: PLC0415
+
+        self._began, self._asked, self._ended = time.monotonic(), 0.0, cast(str | None, None)
+        self._client = get_client(sync_client=True)
+        try:
+            found = self._client.read_deployment_by_name(deployment)
+            run = self._client.create_flow_run_from_deployment(
+                found.id, parameters=parameters, idempotency_key=parameters["request_id"]
+            )
+        except ObjectNotFound as error:
+            why = f"it has no deployment {deployment}; make it with: prefect deploy --all"
+            raise PrefectUnreachable(api, why) from error
+        except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+            raise PrefectUnreachable(api, str(error) or type(error).__name__) from error
+        self._run, self._pool = run.id, found.work_pool_name
+
+    def ended(self) -> str | None:
+        if time.monotonic() - self._asked > 1 and self._ended is None:
+            self._asked = time.monotonic()
+            state = self._client.read_flow_run(self._run).state
+            if state is not None and state.is_final():
+                self._ended = f"{state.name}: {state.message or ''}"
+        return self._ended
+
+    def waiting(self) -> str | None:
+        if time.monotonic() - self._began < PATIENCE:
+            return None
+        return (
+            f"No worker has taken the run for {PATIENCE} s. Is one running? "
+            f"prefect worker start --pool {self._pool}"
+        )
+
+    def interrupt(self) -> str:
+        return "The release goes on. Look at it: fairlead history. Stop it: cancel it in Prefect."
+
+
+class Child:
+    """The flow in a process of its own, so that Ctrl-C reaches this one and the flow can put
+    things back. Its parameters go through standard input, what it prints into a file."""
+
+    ends_with_us = True
+
+    def __init__(self, flow: str, parameters: dict[str, Any], config: str | None) -> None:
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 it lives as long as this
+        environ = {**os.environ, **({"FAIRLEAD_CONFIG": config} if config else {})}
+        self._process = subprocess.Popen(  # noqa: S603 our own module
+            [sys.executable, "-m", "flows", flow],
+            stdin=subprocess.PIPE,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environ,
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(parameters).encode())
+        self._process.stdin.close()
+
+    def ended(self) -> str | None:
+        code = self._process.poll()
+        if code is None:
+            return None
+        if code == 0:
+            return "Completed"
+        self._output.seek(0)
+        tail = self._output.read()[-4000:].decode("utf-8", "replace").strip().splitlines()[-20:]
+        return "\n".join([f"the flow's process ended with {code}", *tail])
+
+    def waiting(self) -> str | None:
+        return None
+
+    def interrupt(self) -> str:
+        self._process.send_signal(signal.SIGTERM)
+        return "Interrupted: the release is being put back. Press Ctrl-C again to stop watching."

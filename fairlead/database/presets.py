@@ -1,0 +1,82 @@
+"""Which commands bring the database to the release: pure, from what the image says it has."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fairlead.config import Migrations
+
+Command = tuple[str, ...]
+
+DJANGO: tuple[Command, ...] = (("migrate", "--fake-initial", "--noinput"),)
+DJANGO_TENANTS: tuple[Command, ...] = (
+    ("migrate_schemas", "--shared", "--fake-initial", "--noinput"),
+    ("create_super_tenant", "--no-input"),
+    ("migrate_schemas", "--tenant", "--noinput"),
+)
+OPTIONAL = {"--fake-initial", "--noinput", "--no-input"}
+SPELLINGS = {"--noinput": "--no-input", "--no-input": "--noinput"}
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the image's Django has: management command → its options; None without manage.py."""
+
+    commands: Mapping[str, Sequence[str]] | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The commands to run in order, and why these, a line each."""
+
+    commands: tuple[Command, ...]
+    reasons: tuple[str, ...]
+
+
+def choose(migrations: Migrations, abilities: Abilities) -> Choice:
+    """What to run for the preset. A command or an optional flag that the project does not have is
+    left out, and the reasons say so."""
+    if migrations.preset == "none":
+        return Choice((), ("preset none: nothing is migrated",))
+    if migrations.preset == "command":
+        return Choice(migrations.commands, ("preset command: the list of the config",))
+    if abilities.commands is None:
+        return Choice((), (f"preset {migrations.preset}: {abilities.why}, nothing is migrated",))
+    name, reason = _preset(migrations.preset, abilities.commands)
+    wanted = DJANGO_TENANTS if name == "django-tenants" else DJANGO
+    return _fitted(wanted, migrations.manage, abilities.commands, reason)
+
+
+def _preset(preset: str, has: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    if preset != "auto":
+        return preset, f"preset {preset}: named in the config"
+    if "migrate_schemas" in has:
+        return "django-tenants", "preset auto: django-tenants, the image has migrate_schemas"
+    return "django", "preset auto: django, the image has manage.py and no migrate_schemas"
+
+
+def _fitted(
+    wanted: Sequence[Command], manage: Command, has: Mapping[str, Sequence[str]], reason: str
+) -> Choice:
+    commands, reasons = [], [reason]
+    for name, *flags in wanted:
+        if name not in has:
+            reasons.append(f"left out: {name}, the project has no such command")
+            continue
+        kept = []
+        for flag in flags:
+            spelled = _spelled(flag, has[name])
+            if spelled is None:
+                reasons.append(f"left out: {flag} of {name}, which does not take it")
+            else:
+                kept.append(spelled)
+        commands.append((*manage, name, *kept))
+    return Choice(tuple(commands), tuple(reasons))
+
+
+def _spelled(flag: str, has: Sequence[str]) -> str | None:
+    """The flag as the command takes it. One that decides what is done is never left out."""
+    if flag in has or flag not in OPTIONAL:
+        return flag
+    other = SPELLINGS.get(flag)
+    return other if other in has else None

@@ -1,0 +1,32 @@
+"""Proving a build: the rule of which tag a release takes, and whether it may."""
+
+from fairlead.config import Config
+from fairlead.errors import RevisionMismatch, TagMoved
+from fairlead.model import Image, Release, Request
+from fairlead.project import Project
+
+
+def verified_images(
+    project: Project, config: Config, asked: Release | Request, *, enter: bool = True
+) -> dict[str, Image]:
+    """The image of each service at `<environment>-<sha>`, or at the source environment's tag. With `enter`
+    a tag that is seen for the first time goes into the ledger.
+
+    Raises TagMissing, TagMoved (the ledger knows another digest), RevisionMismatch (the label
+    org.opencontainers.image.revision names another commit), RegistryError.
+    """
+    registry = project.registry(config)
+    tag = f"{asked.source or asked.environment}-{asked.sha}"
+    images = {}
+    for name, service in config.services.items():
+        found = registry.resolve(service.image, tag)
+        image = Image(name, config.repository(name), tag, found.digest, found.revision)
+        if image.revision not in (None, asked.sha):
+            raise RevisionMismatch(f"{image.repository}:{tag}", str(image.revision), asked.sha)
+        images[name] = image
+    for image in images.values():
+        ledger, place = project.store.ledger, (image.repository, image.tag)
+        recorded = ledger.enter(*place, image.digest) if enter else ledger.digest(*place)
+        if recorded not in (None, image.digest):
+            raise TagMoved(image.repository, image.tag, str(recorded), image.digest)
+    return images

@@ -1,0 +1,77 @@
+"""What every flow does around its steps: opening the project, naming the run, its log."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefect import runtime
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
+from prefect.logging.handlers import APILogHandler
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from fairlead.config import find
+from fairlead.model import EXIT_CODES, Request
+from fairlead.project import Project
+
+
+def prefect_secret(name: str) -> str:
+    """The value of a Secret block, for references like `prefect:name`."""
+    block = Secret.load(name)
+    assert isinstance(block, Secret)  # a coroutine only where an event loop runs, which is not here
+    return str(block.get())
+
+
+@contextmanager
+def opened() -> Iterator[Project]:
+    """The project of FAIRLEAD_CONFIG, with the core's log carried into the run."""
+    _carry_log()
+    _tag_run()
+    project = Project.open(find(), prefect_secret=prefect_secret)
+    try:
+        yield project
+    finally:
+        project.close()
+
+
+def named() -> str:
+    """`release-1a2b3c4-to-dev`."""
+    given = runtime.flow_run.parameters
+    sha = (given.get("sha") or "previous")[:8].rstrip()
+    return f"{runtime.flow_run.flow_name}-{sha}-to-{given.get('environment')}"
+
+
+def this_run(requested_by: str) -> dict[str, Any]:
+    """Who asks, through what."""
+    deployment = runtime.deployment.name
+    return {
+        "requested_by": requested_by or "unknown",
+        "requested_via": "prefect" if deployment else "command line",
+    }
+
+
+def answered_before(project: Project, request: Request) -> State | None:
+    """The outcome of the very same request, when it was served already."""
+    before = project.store.releases.of_request(request.id) if request.id else None
+    if before is None:
+        return None
+    words = f"this request was served by release {before.id}: {before.state}"
+    good = EXIT_CODES.get(before.state) == 0
+    return Completed(message=words) if good else Failed(message=words)
+
+
+def _carry_log() -> None:
+    log = logging.getLogger("fairlead")
+    log.setLevel(logging.INFO)
+    if not any(isinstance(handler, APILogHandler) for handler in log.handlers):
+        log.addHandler(APILogHandler())
+
+
+def _tag_run() -> None:
+    given, run = runtime.flow_run.parameters, runtime.flow_run.id
+    tags = {str(given.get("environment")), (given.get("sha") or "previous")[:7]}
+    if run:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(run, tags=set(runtime.flow_run.tags) | tags)

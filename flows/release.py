@@ -1,0 +1,82 @@
+"""Bring one commit SHA to one environment."""
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import Field
+
+from fairlead.model import ReleaseKind, Request, parse_sha
+from fairlead.releasing import releasing
+from flows.frame import answered_before, named, opened, this_run
+from tasks.check_health import check_health
+from tasks.deploy import deploy
+from tasks.migrate import migrate
+from tasks.notify import telling
+from tasks.preflight import preflight
+from tasks.pull_images import pull_images
+from tasks.record import move_tags, record, retire
+from tasks.roll_back import roll_back
+from tasks.verify_build import verify_build
+
+Sha = Annotated[
+    str,
+    Field(pattern=r"^[0-9a-f]{40}$", description="The commit to release: all 40 hex digits."),
+]
+
+
+@flow(name="release", flow_run_name=named, persist_result=False)
+def release(
+    environment: Annotated[str, Field(description="Where to: a name of fairlead.toml.")],
+    sha: Sha,
+    reason: Annotated[str, Field(description="Why, for the history.", max_length=500)] = "",
+    requested_by: Annotated[str, Field(description="Who you are.", max_length=100)] = "",
+    source: Annotated[
+        str | None, Field(description="Promote what this environment's tag names.")
+    ] = None,
+    wait_minutes: Annotated[
+        float, Field(description="How long to wait for a release that is running.", ge=0, le=1440)
+    ] = 0,
+    force: Annotated[
+        bool, Field(description="Release again, even when the environment runs it already.")
+    ] = False,
+    request_id: Annotated[
+        str | None, Field(description="Names the request: the same one is served once.")
+    ] = None,
+) -> State:
+    """Prove the build, migrate the database, swap the containers without dropping a request,
+    prove the result, record it. What fails is put back by itself.
+    """
+    request = Request(
+        environment=environment,
+        sha=parse_sha(sha),
+        kind=ReleaseKind.PROMOTION if source else ReleaseKind.RELEASE,
+        source=source,
+        reason=reason,
+        id=request_id,
+        **this_run(requested_by),
+    )
+    with opened() as project:
+        if before := answered_before(project, request):
+            return before
+        with (
+            releasing(project, request, wait=wait_minutes * 60) as run,
+            telling(run),
+        ):
+            preflight(run)
+            if not verify_build(run, force):
+                return Completed(message=f"{environment} runs {sha[:7]} already: nothing to do")
+            pull_images(run)
+            migrate(run)
+            try:
+                deploy(run)
+                check_health(run)
+                record(run)
+            except BaseException as failure:
+                roll_back(run, failure)
+                raise
+            # From here on the release is done; what fails below is shown, and changes nothing.
+            move_tags(run, return_state=True)
+            retire(run, return_state=True)
+    return Completed(message=f"{environment} runs {sha[:7]}")

@@ -1,0 +1,73 @@
+"""Go back to what an environment ran before."""
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import Field
+
+from fairlead.going_back import way_back
+from fairlead.releasing import releasing
+from flows.frame import answered_before, named, opened, this_run
+from tasks.check_health import check_health
+from tasks.deploy import deploy
+from tasks.notify import telling
+from tasks.preflight import preflight
+from tasks.pull_images import pull_images
+from tasks.record import move_tags, record, retire
+from tasks.roll_back import roll_back
+from tasks.verify_build import take_recorded
+
+
+@flow(name="rollback", flow_run_name=named, persist_result=False)
+def rollback(
+    environment: Annotated[str, Field(description="Where: a name of fairlead.toml.")],
+    sha: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9a-f]{40}$",
+            description="A commit that was released there before; empty: the one before this.",
+        ),
+    ] = None,
+    reason: Annotated[str, Field(description="Why, for the history.", max_length=500)] = "",
+    requested_by: Annotated[str, Field(description="Who you are.", max_length=100)] = "",
+    wait_minutes: Annotated[
+        float, Field(description="How long to wait for a release that is running.", ge=0, le=1440)
+    ] = 0,
+    request_id: Annotated[
+        str | None, Field(description="Names the request: the same one is served once.")
+    ] = None,
+) -> State:
+    """Start the recorded containers with the recorded config, switch, prove, record.
+
+    The database is not rolled back: the old code runs on the migrations that stay.
+    """
+    with opened() as project:
+        back = way_back(project, environment, sha)
+        request = back.request(reason=reason, id=request_id, **this_run(requested_by))
+        if before := answered_before(project, request):
+            return before
+        with (
+            releasing(
+                project,
+                request,
+                wait=wait_minutes * 60,
+                config=back.target.config,
+                origin=back.target.origin,
+            ) as run,
+            telling(run),
+        ):
+            preflight(run)
+            take_recorded(run, back)
+            pull_images(run)
+            try:
+                deploy(run)
+                check_health(run)
+                record(run)
+            except BaseException as failure:
+                roll_back(run, failure)
+                raise
+            move_tags(run, return_state=True)
+            retire(run, return_state=True)
+        return Completed(message=f"{environment} runs {back.target.sha[:7]} again; {back.stays}")

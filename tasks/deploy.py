@@ -1,0 +1,39 @@
+"""The containers: the new ones beside the old, healthy, then the proxy switches."""
+
+from collections.abc import Sequence
+
+from prefect import task
+
+from fairlead.engine.outside import Probe
+from fairlead.engine.site import Site
+from fairlead.engine.sites import batches, each
+from fairlead.model import StepName
+from fairlead.run import Run, StepLog
+from tasks.step import STEP
+
+
+@task(name="deploy", **STEP)
+def deploy(run: Run) -> None:
+    """Batch after batch: start, wait until healthy, switch. The old containers go on running.
+
+    Raises ContainerFailed, ProxyError, EngineError, HostUnreachable, LeaseLost.
+    """
+    with run.step(StepName.DEPLOY) as step:
+        run.touched = True
+        for line in each(run.sites, Site.prepare):
+            step.say(line)
+        run.outsides = [run.project.outside(run.settings, site) for site in run.sites]
+        run.probe = Probe(run.outsides, run.config.smoke[0].path if run.config.smoke else "/")
+        if run.previous is not None:
+            run.probe.start()
+        for batch in batches(run.sites, run.settings.batch):
+            _cut_over(run, batch, step)
+        run.probe.start()
+        step.detail = f"serving on {', '.join(site.host for site in run.sites)}"
+
+
+def _cut_over(run: Run, batch: Sequence[Site], step: StepLog) -> None:
+    target = run.running_target
+    each(batch, lambda site: site.start(target, step.say))
+    run.lease.guard()
+    each(batch, lambda site: site.switch(target, step.say))

@@ -1,0 +1,18 @@
+"""The images are on every host, before anything depends on them."""
+
+from prefect import task
+
+from fairlead.engine.sites import each
+from fairlead.model import StepName
+from fairlead.run import Run
+from tasks.retries import RETRIED
+from tasks.step import STEP
+
+
+@task(name="pull_images", **STEP, **RETRIED)
+def pull_images(run: Run) -> None:
+    """Pull by digest on all hosts at once. Raises ImageNotPulled."""
+    with run.step(StepName.PULL_IMAGES) as step:
+        login, images = run.project.login(run.config), list(run.images.values())
+        pulled = sum(each(run.sites, lambda site: site.pull(images, login)))
+        step.detail = f"{pulled} pulled" if pulled else "all there"

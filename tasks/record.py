@@ -1,0 +1,52 @@
+"""What runs where is written down, and what ran before is put to rest."""
+
+from prefect import task
+
+from fairlead.engine.sites import each
+from fairlead.model import ReleaseState, StepName
+from fairlead.recovery import placements, replaced_origin
+from fairlead.run import Run
+from tasks.retries import RETRIED
+from tasks.step import STEP
+
+
+@task(name="record", **STEP)
+def record(run: Run) -> None:
+    """The deployed SHA and digests, in the transaction that ends the release."""
+    with run.step(StepName.RECORD) as step:
+        if run.probe is not None:
+            run.probe.stop()
+        run.store.placements.record(
+            run.release.id,
+            placements(run.release, run.running_target, run.sites),
+            run.probe.count if run.probe else None,
+        )
+        run.state = ReleaseState.SUCCEEDED
+        step.detail = f"{run.release.environment} is at {run.release.sha[:7]}"
+
+
+@task(name="move_tags", **STEP, **RETRIED)
+def move_tags(run: Run) -> None:
+    """`<env>-latest` moves to what runs now, and a promoted digest gets its `<env>-<sha>`.
+
+    Raises RegistryError.
+    """
+    with run.step(StepName.MOVE_TAGS) as step:
+        registry, environment = run.project.registry(run.config), run.release.environment
+        for image in run.images.values():
+            path = run.config.services[image.service].image
+            own = f"{environment}-{run.release.sha}"
+            if image.tag != own:
+                registry.add_tag(path, image.digest, own)
+                run.store.ledger.enter(image.repository, own, image.digest)
+            registry.add_tag(path, image.digest, f"{environment}-latest")
+        step.detail = f"{environment}-latest"
+
+
+@task(name="retire", **STEP)
+def retire(run: Run) -> None:
+    """Drain and stop the old containers; the last ones are kept to go back to."""
+    with run.step(StepName.RETIRE) as step:
+        keep = replaced_origin(run.project, run.release)
+        each(run.sites, lambda site: site.retire(run.release.origin, keep, step.say))
+        step.detail = f"release {keep} is kept to go back to" if keep else "nothing ran before"

@@ -1,0 +1,47 @@
+"""The build is proven: each tag exists, points where it always has, and was built from the SHA."""
+
+from prefect import task
+
+from fairlead.errors import NothingToGoBackTo
+from fairlead.going_back import WayBack
+from fairlead.model import ReleaseState, StepName
+from fairlead.proving import verified_images
+from fairlead.run import Run
+from tasks.retries import RETRIED
+from tasks.step import STEP
+
+
+@task(name="verify_build", **STEP, **RETRIED)
+def verify_build(run: Run, force: bool = False) -> bool:
+    """Resolve each service's digest once; everything after uses it. False when the environment
+    runs exactly this already, and `force` does not ask to do it again.
+
+    Raises TagMissing, TagMoved, RevisionMismatch, RegistryError.
+    """
+    with run.step(StepName.VERIFY_BUILD) as step:
+        run.aim(verified_images(run.project, run.config, run.release))
+        for image in run.images.values():
+            step.say(f"{image.service}: {image.repository}:{image.tag} is {image.digest}")
+        step.detail = ", ".join(
+            f"{image.service} {image.digest[7:19]}" for image in run.images.values()
+        )
+        if not force and run.is_there():
+            run.state = ReleaseState.UNCHANGED
+            step.say(f"{run.release.environment} runs exactly this already: nothing to do")
+        return run.state is None
+
+
+@task(name="take_recorded", **STEP)
+def take_recorded(run: Run, back: WayBack) -> None:
+    """The digests that the history holds for the release to go back to; no tag is asked.
+
+    Raises NothingToGoBackTo when something else was released while we waited for the lease.
+    """
+    with run.step(StepName.VERIFY_BUILD) as step:
+        run.aim(dict(back.target.images))
+        if run.previous is None or run.previous.origin != back.current.origin:
+            raise NothingToGoBackTo(
+                run.release.environment, "another release ended there in the meantime"
+            )
+        step.detail = f"as recorded by release {back.to.id}"
+        step.say(back.stays)
