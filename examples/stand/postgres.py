@@ -39,10 +39,6 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         return postgres_url(self, self.user, self.password, database)
 
-    def asyncpg_url(self, database: str) -> str:
-        """As Prefect's server wants it."""
-        return self.url(database).replace("postgresql://", "postgresql+asyncpg://", 1)
-
 
 def postgres_url(server: Postgres, role: str, password: str, database: str) -> str:
     secret = quote(password, safe="")
@@ -54,6 +50,7 @@ def start_postgres(
     image: str,
     say: Say,
     *,
+    state: State,
     name: str = "stand-postgres",
     port: int | None = None,
     durable: bool = False,
@@ -62,7 +59,7 @@ def start_postgres(
 
     Its password is drawn once per name and kept in the state folder.
     """
-    password = State.from_environment().secret(name)
+    password = state.secret(name)
     service = postgres_service(
         name=name, image=image, port=port, password=password, durable=durable
     )

@@ -33,7 +33,7 @@ class PrefectServer:
 
 
 def start_prefect_server(database_url: str, say: Say, *, port: int, state: State) -> PrefectServer:
-    """The running server; `database_url` is postgresql+asyncpg://…, its tables made if missing."""
+    """The running server; `database_url` is postgresql://…, its tables made if missing."""
     server = PrefectServer(port)
     with machine_lock(f"prefect-{port}"):
         process = running_server(server, state)
@@ -84,7 +84,7 @@ def answers(server: PrefectServer) -> bool:
 def server_environment(server: PrefectServer, database_url: str, state: State) -> dict[str, str]:
     return {
         **own_environment(state),
-        "PREFECT_API_DATABASE_CONNECTION_URL": database_url,
+        "PREFECT_API_DATABASE_CONNECTION_URL": asyncpg_url(database_url),
         # The UI asks the API at port 4200 otherwise, whatever port the server has.
         "PREFECT_SERVER_UI_API_URL": server.api_url,
         # Leases in memory are lost with the server, and their slots then leak for good.
@@ -92,6 +92,11 @@ def server_environment(server: PrefectServer, database_url: str, state: State) -
             "prefect.server.concurrency.lease_storage.filesystem"
         ),
     }
+
+
+def asyncpg_url(database_url: str) -> str:
+    """Prefect's server names its driver in the URL."""
+    return database_url.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
 def client_environment(server: PrefectServer, state: State) -> dict[str, str]:

@@ -77,11 +77,11 @@ def start_secure_registry(
     image: str,
     say: Say,
     *,
+    state: State,
     name: str = "stand-secure-registry",
     port: int | None = None,
 ) -> Registry:
     """A running registry with TLS and basic authentication; its `access` says how to get in."""
-    state = State.from_environment()
     certificate = ensure_certificate(name, state)
     access = Access(USER, state.secret(name), certificate.authority)
     files = secure_files(certificate, htpasswd_line(access, state.folder("secrets") / f"{name}.ht"))

@@ -27,7 +27,7 @@ def test_server_is_told_where_everything_is(
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://elsewhere/api")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    environment = server_environment(SERVER, "postgresql+asyncpg://p@h/prefect", State(tmp_path))
+    environment = server_environment(SERVER, "postgresql://p@h/prefect", State(tmp_path))
     assert prefect_settings(environment) == {
         "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://p@h/prefect",
         "PREFECT_CLI_PROMPT": "false",

@@ -60,9 +60,6 @@ def test_postgres_that_need_not_last_does_not_sync() -> None:
 def test_urls_quote_what_needs_it_and_the_password_is_not_shown() -> None:
     server = Postgres("stand-postgres", "127.0.0.1", 5433, "p@ss/word")
     assert server.url("shop") == "postgresql://postgres:p%40ss%2Fword@127.0.0.1:5433/shop"
-    assert server.asyncpg_url("prefect") == (
-        "postgresql+asyncpg://postgres:p%40ss%2Fword@127.0.0.1:5433/prefect"
-    )
     assert "p@ss" not in repr(server)
 
 
