@@ -124,7 +124,7 @@ class TagMoved(Refused):
     def __init__(self, repository: str, tag: str, recorded: str, found: str) -> None:
         super().__init__(
             f"tag moved: {repository}:{tag} is {found}, but it was {recorded} when first released.",
-            next_step="A release tag never moves. Build a new commit, or push the old digest again.",
+            next_step="A release tag never moves: build a new commit, or push the old digest.",
         )
 
 

@@ -9,8 +9,9 @@ from fairlead.project import Project
 def verified_images(
     project: Project, config: Config, asked: Release | Request, *, enter: bool = True
 ) -> dict[str, Image]:
-    """The image of each service at `<environment>-<sha>`, or at the source environment's tag. With `enter`
-    a tag that is seen for the first time goes into the ledger.
+    """The image of each service at `<environment>-<sha>`, or at the source environment's tag.
+
+    With `enter` a tag that is seen for the first time goes into the ledger.
 
     Raises TagMissing, TagMoved (the ledger knows another digest), RevisionMismatch (the label
     org.opencontainers.image.revision names another commit), RegistryError.

@@ -13,9 +13,9 @@ from fairlead.config import Config, Environment
 from fairlead.engine.outside import Outside, Probe
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
-from fairlead.errors import FairleadError, LeaseHeld, LeaseLost, Refused, RollbackFailed
-from fairlead.lease import Held, hold
-from fairlead.model import Image, Release, ReleaseState, Request, StepName, StepOutcome
+from fairlead.errors import FairleadError, Refused, RollbackFailed
+from fairlead.lease import Held
+from fairlead.model import Image, Release, ReleaseState, StepName, StepOutcome
 from fairlead.project import Project
 
 LOG = logging.getLogger("fairlead")

@@ -15,5 +15,5 @@ from flows.rollback import rollback
 FLOWS: dict[str, Flow[..., Any]] = {"release": release, "rollback": rollback}
 
 if __name__ == "__main__":
-    state = FLOWS[sys.argv[1]](**json.load(sys.stdin), return_state=True)
+    state: Any = FLOWS[sys.argv[1]](**json.load(sys.stdin), return_state=True)
     sys.exit(0 if state.is_completed() else 1)

@@ -8,8 +8,8 @@ from typing import Any
 from prefect import runtime
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
-from prefect.logging.handlers import APILogHandler
 from prefect.client.schemas.objects import State
+from prefect.logging.handlers import APILogHandler
 from prefect.states import Completed, Failed
 
 from fairlead.config import find

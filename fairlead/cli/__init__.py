@@ -60,7 +60,7 @@ def fairlead(ctx: click.Context, config: str | None, verbose: bool) -> None:
 def main() -> None:
     """The entry point: one place turns an error into words and an exit code."""
     try:
-        fairlead(standalone_mode=False)
+        sys.exit(fairlead(standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

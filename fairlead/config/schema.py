@@ -178,11 +178,16 @@ def _host(value: Any) -> Any:
 
 
 class Environment(Model):
-    """Hosts, database, secrets and policy of one environment. `soak` is seconds."""
+    """Hosts, database, secrets and policy of one environment. `soak` is seconds.
+
+    `aliases` are further domains with the same routes, `*.example.com` among them; a certificate
+    for a wildcard cannot be had with `tls = "auto"`.
+    """
 
     hosts: tuple[Annotated[Host, BeforeValidator(_host)], ...] = Field(min_length=1)
     batch: int = Field(default=1, ge=1)
     domain: str
+    aliases: tuple[str, ...] = ()
     tls: Literal["auto", "internal", "off"] = "auto"
     http_port: Port = 80
     https_port: Port = 443

@@ -57,8 +57,9 @@ def run_job(
 ) -> list[str]:
     """Run the command to its end, each line of its output said as it comes; its last lines.
 
-    Raises JobFailed for any exit code but 0, and when it takes longer than `timeout` seconds
-    (it is killed then); messages show `shown` instead of the command where given. The container is gone afterwards, whatever happened.
+    Messages show `shown` instead of the command where given. Raises JobFailed for any exit code
+    but 0, and when it takes longer than `timeout` seconds (it is killed then). The container is
+    gone afterwards, whatever happened.
     """
     tail: deque[str] = deque(maxlen=TAIL)
     expired = threading.Event()

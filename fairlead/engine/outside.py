@@ -1,5 +1,6 @@
 """The environment as the world sees it: requests through the proxy's published port."""
 
+import re
 import ssl
 import threading
 import time
@@ -51,13 +52,19 @@ def check(outside: Outside, smoke: Smoke) -> None:
 def wrong(smoke: Smoke, status: int, headers: httpx.Headers, body: str) -> str | None:
     """What of the answer is not as expected, or None; pure."""
     if status != smoke.status:
-        return f"answered {status}, not {smoke.status}: {body[:300].strip()}"
+        return f"answered {status}, not {smoke.status}{excerpt(body)}"
     if smoke.body is not None and smoke.body not in body:
         return f'does not contain "{smoke.body}"'
     for name, value in smoke.headers.items():
         if headers.get(name) != value:
             return f"has the header {name}: {headers.get(name)}, not {value}"
     return None
+
+
+def excerpt(body: str) -> str:
+    """The beginning of an answer's text on one line, for a message."""
+    text = " ".join(re.sub(r"<[^>]*>", " ", body[:2000]).split())
+    return f': "{text[:200]}"' if text else ""
 
 
 class Probe:

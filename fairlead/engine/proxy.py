@@ -43,8 +43,13 @@ def apps(settings: Environment, routes: list[dict[str, Any]]) -> dict[str, Any]:
 
 def routes(target: Target) -> list[dict[str, Any]]:
     """The longest path first; what no route takes is answered 404."""
+    settings = target.settings
     found = [
-        (route.path, route.domain or target.settings.domain, name)
+        (
+            route.path,
+            (route.domain,) if route.domain else (settings.domain, *settings.aliases),
+            name,
+        )
         for name, service in target.config.services.items()
         for route in service.routes
     ]
@@ -57,8 +62,8 @@ def nothing() -> list[dict[str, Any]]:
     return [_answer(503, "Nothing has been released here.")]
 
 
-def _route(target: Target, path: str, domain: str, service: str) -> dict[str, Any]:
-    match: dict[str, Any] = {"host": [domain]}
+def _route(target: Target, path: str, domains: tuple[str, ...], service: str) -> dict[str, Any]:
+    match: dict[str, Any] = {"host": list(domains)}
     if path != "/":
         match["path"] = [path, f"{path.rstrip('/')}/*"]
     port = target.config.services[service].port

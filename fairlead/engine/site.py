@@ -18,6 +18,7 @@ from fairlead.engine import images as engine_images
 from fairlead.engine import proxy as caddy
 from fairlead.engine.connect import connect, engine_errors
 from fairlead.engine.dial import build_request
+from fairlead.engine.outside import excerpt
 from fairlead.engine.target import (
     LABEL,
     Target,
@@ -228,7 +229,7 @@ class Site:
             return str(error.__cause__ or error)
         if answer.status != health.status:
             return (
-                f"{health.path} answered {answer.status}, not {health.status}: {answer.text[:200]}"
+                f"{health.path} answered {answer.status}, not {health.status}{excerpt(answer.text)}"
             )
         if health.body is not None and health.body not in answer.text:
             return f'{health.path} does not contain "{health.body}"'

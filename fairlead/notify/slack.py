@@ -44,6 +44,11 @@ class SlackNotifier:
         self._channel = channel
         self._client: WebClient = make_client(token, api, timeout, patience)
 
+    def check(self) -> str:
+        """Ask Slack who the token is; nothing is posted."""
+        answer = self._send("auth.test", {})
+        return f"the bot {answer.get('user')} of {answer.get('team')}"
+
     def post(self, notice: Notice) -> Posted:
         """The first message about a release."""
         place = {"channel": self._channel}

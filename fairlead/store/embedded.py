@@ -1,6 +1,9 @@
 """The embedded PostgreSQL: started when nobody set FAIRLEAD_STORE_URL, and left running."""
 
 import os
+import signal
+import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,9 +45,23 @@ def _started(folder: Path) -> str:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # It looks for a runtime folder that a server without a login session does not have.
+        warnings.filterwarnings("ignore", module="platformdirs")
         server = get_server(folder, cleanup_mode=None)
     except Exception as error:
         raise StoreUnreachable(
             str(folder), f"the embedded PostgreSQL does not start: {error}"
         ) from error
     return str(server.get_uri())
+
+
+def stop(folder: Path) -> None:
+    """End the server of `folder`, if one runs, and wait until it has ended: SIGINT is the fast
+    shutdown (https://www.postgresql.org/docs/current/server-shutdown.html)."""
+    lock = folder / "postmaster.pid"
+    try:
+        os.kill(int(lock.read_text().splitlines()[0]), signal.SIGINT)
+    except (OSError, IndexError, ValueError):
+        return
+    while lock.exists():
+        time.sleep(0.02)
