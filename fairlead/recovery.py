@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 
 from fairlead.config import Config
+from fairlead.engine.at_once import at_once
 from fairlead.engine.outside import check
 from fairlead.engine.site import Site
-from fairlead.engine.sites import each, put_back
+from fairlead.engine.sites import put_back
 from fairlead.engine.target import Target
 from fairlead.errors import FairleadError, NotSettled
 from fairlead.lease import Held
@@ -75,7 +76,7 @@ def _settled(project: Project, release: Release, say: Callable[[str], None]) -> 
             return _finish(project, release, config, sites, say)
         return _undo(project, release, steps, sites, say)
     finally:
-        each(sites, Site.close)
+        at_once(Site.close, sites)
 
 
 def _was_proven(steps: Sequence[Step]) -> bool:
@@ -107,7 +108,7 @@ def _finish(
         return _undo(project, release, project.store.steps.of(release.id), sites, say)
     project.store.placements.record(release.id, placements(release, target, sites), None)
     keep = replaced_origin(project, release)
-    each(sites, lambda site: site.retire(release.origin, keep, say))
+    at_once(lambda site: site.retire(release.origin, keep, say), sites)
     return "it was proven and running; recorded as succeeded"
 
 
@@ -127,7 +128,7 @@ def _undo(
         what = f"{current.sha[:7]} serves" if current else "nothing had run before it, nothing runs"
         state = ReleaseState.ROLLED_BACK
     else:
-        ended = each(sites, Site.end_jobs)
+        ended = at_once(Site.end_jobs, sites)
         what = "no container was changed"
         what += f", a job was ended: {', '.join(chain.from_iterable(ended))}" if any(ended) else ""
         state = ReleaseState.FAILED

@@ -39,7 +39,7 @@ def opened() -> Iterator[Project]:
 def named() -> str:
     """`release-1a2b3c4-to-dev`."""
     given = runtime.flow_run.parameters
-    sha = (given.get("sha") or "previous")[:8].rstrip()
+    sha = given["sha"][:7] if given.get("sha") else "previous"
     return f"{runtime.flow_run.flow_name}-{sha}-to-{given.get('environment')}"
 
 
@@ -71,7 +71,7 @@ def _carry_log() -> None:
 
 def _tag_run() -> None:
     given, run = runtime.flow_run.parameters, runtime.flow_run.id
-    tags = {str(given.get("environment")), (given.get("sha") or "previous")[:7]}
+    tags = {str(given.get("environment")), *([given["sha"][:7]] if given.get("sha") else [])}
     if run:
         with get_client(sync_client=True) as client:
             client.update_flow_run(run, tags=set(runtime.flow_run.tags) | tags)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from prefect import task
 
+from fairlead.engine.at_once import at_once
 from fairlead.engine.outside import Probe
 from fairlead.engine.site import Site
-from fairlead.engine.sites import batches, each
+from fairlead.engine.sites import batches
 from fairlead.model import StepName
 from fairlead.run import Run, StepLog
 from tasks.step import STEP
@@ -20,7 +21,7 @@ def deploy(run: Run) -> None:
     """
     with run.step(StepName.DEPLOY) as step:
         run.touched = True
-        for line in each(run.sites, Site.prepare):
+        for line in at_once(Site.prepare, run.sites):
             step.say(line)
         run.outsides = [run.project.outside(run.settings, site) for site in run.sites]
         run.probe = Probe(run.outsides, run.config.smoke[0].path if run.config.smoke else "/")
@@ -34,6 +35,6 @@ def deploy(run: Run) -> None:
 
 def _cut_over(run: Run, batch: Sequence[Site], step: StepLog) -> None:
     target = run.running_target
-    each(batch, lambda site: site.start(target, step.say))
+    at_once(lambda site: site.start(target, step.say), batch)
     run.lease.guard()
-    each(batch, lambda site: site.switch(target, step.say))
+    at_once(lambda site: site.switch(target, step.say), batch)

@@ -3,7 +3,7 @@
 from prefect import task
 
 from fairlead.database.migrate import migrate as run_migrations
-from fairlead.engine.sites import each
+from fairlead.engine.at_once import at_once
 from fairlead.model import StepName
 from fairlead.run import Run
 from tasks.step import STEP
@@ -22,7 +22,7 @@ def migrate(run: Run) -> None:
             run.applied = run_migrations(run.sites[0], run.running_target, step.say)
         except BaseException:
             if run.previous is None:
-                each(run.sites, lambda site: site.clear(step.say))
+                at_once(lambda site: site.clear(step.say), run.sites)
             raise
         count = len(run.applied)
         step.detail = f"{count} applied: {', '.join(run.applied)}" if count else "nothing pending"

@@ -2,7 +2,7 @@
 
 from prefect import task
 
-from fairlead.engine.sites import each
+from fairlead.engine.at_once import at_once
 from fairlead.model import StepName
 from fairlead.run import Run
 from tasks.retries import RETRIED
@@ -14,5 +14,5 @@ def pull_images(run: Run) -> None:
     """Pull by digest on all hosts at once. Raises ImageNotPulled."""
     with run.step(StepName.PULL_IMAGES) as step:
         login, images = run.project.login(run.config), list(run.images.values())
-        pulled = sum(each(run.sites, lambda site: site.pull(images, login)))
+        pulled = sum(at_once(lambda site: site.pull(images, login), run.sites))
         step.detail = f"{pulled} pulled" if pulled else "all there"

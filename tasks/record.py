@@ -2,7 +2,7 @@
 
 from prefect import task
 
-from fairlead.engine.sites import each
+from fairlead.engine.at_once import at_once
 from fairlead.model import ReleaseState, StepName
 from fairlead.recovery import placements, replaced_origin
 from fairlead.run import Run
@@ -48,5 +48,5 @@ def retire(run: Run) -> None:
     """Drain and stop the old containers; the last ones are kept to go back to."""
     with run.step(StepName.RETIRE) as step:
         keep = replaced_origin(run.project, run.release)
-        each(run.sites, lambda site: site.retire(run.release.origin, keep, step.say))
+        at_once(lambda site: site.retire(run.release.origin, keep, step.say), run.sites)
         step.detail = f"release {keep} is kept to go back to" if keep else "nothing ran before"

@@ -6,7 +6,6 @@ stop and start.
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import docker
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from fairlead.config import Config, Host, Service
 from fairlead.engine import images as engine_images
 from fairlead.engine import proxy as caddy
+from fairlead.engine.at_once import at_once
 from fairlead.engine.connect import connect, engine_errors
 from fairlead.engine.dial import build_request
 from fairlead.engine.outside import excerpt
@@ -111,10 +111,7 @@ class Site:
                 for service in level
                 for at in range(target.config.services[service].replicas)
             ]
-            with ThreadPoolExecutor(max_workers=max(len(started), 1)) as pool:
-                waits = [pool.submit(self._await_healthy, target, *one, say) for one in started]
-                for wait in waits:
-                    wait.result()
+            at_once(lambda one: self._await_healthy(target, *one, say), started)
 
     def switch(self, target: Target | None, say: Say) -> None:
         """Send requests to the target's containers from now on; services without a port change
@@ -237,9 +234,7 @@ class Site:
 
     def _stop(self, old: list[Container], say: Say) -> None:
         running = [found for found in old if found.status in ("running", "restarting", "paused")]
-        if running:
-            with ThreadPoolExecutor(max_workers=8) as pool:
-                list(pool.map(lambda found: self._drained_and_stopped(found, say), running))
+        at_once(lambda found: self._drained_and_stopped(found, say), running)
 
     def _drained_and_stopped(self, old: Container, say: Say) -> None:
         left = self._drain(old)

@@ -1,20 +1,10 @@
 """The same change on several hosts: at once, or batch after batch."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
+from fairlead.engine.at_once import at_once
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
-
-Result = TypeVar("Result")
-
-
-def each(sites: Sequence[Site], act: Callable[[Site], Result]) -> list[Result]:
-    """Act on all hosts at once and wait for every one; the first error, after all have ended."""
-    with ThreadPoolExecutor(max_workers=max(1, len(sites))) as pool:
-        futures = [pool.submit(act, site) for site in sites]
-    return [future.result() for future in futures]
 
 
 def batches(sites: Sequence[Site], size: int) -> Iterator[Sequence[Site]]:
@@ -42,4 +32,4 @@ def put_back(
             site.switch(previous, say)
             site.remove(failed, say)
 
-    each(sites, one)
+    at_once(one, sites)

@@ -1,0 +1,99 @@
+"""The application of the integration tests: one file, real HTTP, ends well on SIGTERM.
+
+What it does wrong is baked into its image: BEHAVIOUR is `good`, `exits` (at once, with 3), `sick`
+(its health never comes), `bug` (/ answers 500 while its health is fine), `deaf` (ignores SIGTERM).
+`python3 app.py migrate` does what MIGRATE says: `good`, `fail` (exit code 7), `hang`, `shout` (prints
+its whole environment and succeeds), `locks` (waits for a lock in PostgreSQL; not without libpq).
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+BEHAVIOUR = os.environ.get("BEHAVIOUR", "good")
+VERSION = os.environ.get("VERSION", "?")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        if url.path == "/healthz" and BEHAVIOUR == "sick":
+            self.answer(503, "sick")
+        elif url.path == "/healthz":
+            self.answer(200, "well")
+        elif url.path == "/slow":
+            time.sleep(float(parse_qs(url.query)["seconds"][0]))
+            self.answer(200, VERSION)
+        elif url.path == "/file":
+            self.answer(200, open(parse_qs(url.query)["path"][0]).read())
+        elif url.path == "/environment":
+            self.answer(200, json.dumps(sorted(os.environ)))
+        elif BEHAVIOUR == "bug":
+            self.answer(500, "a bug")
+        else:
+            self.answer(200, VERSION)
+
+    def answer(self, status: int, text: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = False  # server_close waits for what is under way
+    request_queue_size = 128
+
+
+def serve() -> None:
+    print(f"version {VERSION} starts, {BEHAVIOUR}", flush=True)
+    if BEHAVIOUR == "exits":
+        print("cannot go on: no configuration", flush=True)
+        sys.exit(3)
+    server = Server(("", 8000), Handler)
+
+    def end(*_: object) -> None:
+        if BEHAVIOUR != "deaf":
+            threading.Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, end)
+    server.serve_forever(poll_interval=0.05)
+    server.server_close()
+
+
+def work() -> None:
+    """A worker without a port: it says so every second."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if BEHAVIOUR == "exits":
+        sys.exit(3)
+    while True:
+        print(f"version {VERSION} works", flush=True)
+        time.sleep(1)
+
+
+def migrate() -> None:
+    wanted = os.environ.get("MIGRATE", "good")
+    print(f"  Applying app.{VERSION}... OK", flush=True)
+    if wanted == "shout":
+        print(json.dumps(dict(os.environ)), flush=True)
+        print("to stderr: " + repr(dict(os.environ)), file=sys.stderr, flush=True)
+    if wanted == "fail":
+        print("ERROR: column app.price does not exist", file=sys.stderr, flush=True)
+        sys.exit(7)
+    if wanted == "hang":
+        time.sleep(3600)
+
+
+if __name__ == "__main__":
+    {"serve": serve, "work": work, "migrate": migrate}[(sys.argv[1:] or ["serve"])[0]]()

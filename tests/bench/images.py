@@ -1,0 +1,49 @@
+"""Images of the bench's application: one base, and a version is an empty layer of settings."""
+
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
+import docker
+from docker.errors import ImageNotFound
+
+APP = Path(__file__).parent / "app.py"
+
+
+def base_image(engine: docker.DockerClient, python: str) -> str:
+    """Built once for this app.py and this base."""
+    digest = hashlib.sha256(APP.read_bytes() + python.encode()).hexdigest()[:12]
+    name = f"fairlead-test/app:{digest}"
+    try:
+        engine.images.get(name)
+    except ImageNotFound:
+        dockerfile = f'FROM {python}\nCOPY app.py /app.py\nENTRYPOINT ["python3", "/app.py"]\n'
+        _build(engine, name, {"Dockerfile": dockerfile.encode(), "app.py": APP.read_bytes()})
+    return name
+
+
+def push_version(
+    engine: docker.DockerClient, base: str, image: str, *, settings: dict[str, str], sha: str | None
+) -> None:
+    """Build `image` with `settings` as environment and `sha` as its revision, and push it."""
+    lines = [f"FROM {base}", *(f"ENV {name}={value}" for name, value in settings.items())]
+    if sha:
+        lines.append(f"LABEL org.opencontainers.image.revision={sha}")
+    _build(engine, image, {"Dockerfile": "\n".join(lines).encode()})
+    for event in engine.api.push(image, stream=True, decode=True):
+        assert "error" not in event, event
+
+
+def _build(engine: docker.DockerClient, name: str, files: dict[str, bytes]) -> None:
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(content), 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    context.seek(0)
+    for event in engine.api.build(
+        fileobj=context, custom_context=True, tag=name, rm=True, decode=True
+    ):
+        assert "error" not in event, event

@@ -1,0 +1,35 @@
+"""A release from end to end on a real engine, registry, PostgreSQL, proxy and Prefect server."""
+
+from fairlead.model import ReleaseState, StepName, StepOutcome
+from tests.bench.bench import Bench
+
+
+def test_release_serves_what_was_asked_for_and_records_it(bench: Bench) -> None:
+    sha = bench.push("v1")
+    done = bench.fairlead("release", "dev", sha, "--in-process", "--reason", "the first")
+    assert bench.serves() == "v1"
+    (release,) = bench.history()
+    assert (release.state, release.sha, release.reason) == (
+        ReleaseState.SUCCEEDED,
+        sha,
+        "the first",
+    )
+    assert "succeeded" in done.stdout
+    outcomes = {step.name: step.outcome for step in bench.steps(release.id)}
+    assert outcomes == {
+        name: StepOutcome.SUCCEEDED
+        for name in StepName
+        if name not in (StepName.NOTIFY, StepName.ROLL_BACK, StepName.SETTLE)
+    }
+
+
+def test_second_release_replaces_the_first_and_keeps_it_to_go_back_to(bench: Bench) -> None:
+    for version in ("v1", "v2"):
+        bench.release(bench.push(version))
+    assert bench.serves() == "v2"
+    second, first = bench.history()
+    assert (second.replaces, second.requests_lost) == (first.id, 0)
+    assert bench.containers(state="running") == [f"{bench.project}-dev-web-{second.id}-1"]
+    assert bench.containers(state="exited") == [f"{bench.project}-dev-web-{first.id}-1"]
+    bench.rollback()
+    assert bench.serves() == "v1"
