@@ -21,7 +21,7 @@ def deploy(run: Run) -> None:
     """
     with run.step(StepName.DEPLOY) as step:
         run.touched = True
-        for line in at_once(Site.prepare, run.sites):
+        for line in at_once(lambda site: site.prepare(run.config), run.sites):
             step.say(line)
         run.outsides = [run.project.outside(run.settings, site) for site in run.sites]
         run.probe = Probe(run.outsides, run.config.smoke[0].path if run.config.smoke else "/")

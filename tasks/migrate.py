@@ -1,5 +1,7 @@
 """The database is brought to the release, once, from the first host."""
 
+from collections.abc import Sequence
+
 from prefect import task
 
 from fairlead.database.migrate import migrate as run_migrations
@@ -19,10 +21,18 @@ def migrate(run: Run) -> None:
         run.touched = True
         try:
             run.sites[0].have_network()
-            run.applied = run_migrations(run.sites[0], run.running_target, step.say)
+            run_migrations(run.sites[0], run.running_target, step.say, run.applied.append)
         except BaseException:
+            step.detail = _what_was_begun(run.applied)
             if run.previous is None:
                 at_once(lambda site: site.clear(step.say), run.sites)
             raise
-        count = len(run.applied)
-        step.detail = f"{count} applied: {', '.join(run.applied)}" if count else "nothing pending"
+        step.detail = _what_was_applied(run.applied)
+
+
+def _what_was_applied(names: Sequence[str]) -> str:
+    return f"{len(names)} applied: {', '.join(names)}" if names else "nothing pending"
+
+
+def _what_was_begun(names: Sequence[str]) -> str:
+    return f"failed after it had begun {', '.join(names)}" if names else ""

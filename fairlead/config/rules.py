@@ -17,6 +17,7 @@ def broken_rules(raw: Mapping[str, Any]) -> list[str]:
         *_dependencies(services),
         *_routes(services),
         *_files(services),
+        *_hosts(environments),
         *_secrets(services, environments),
         *_migrations(_table(raw, "migrations"), services),
         *_promotions(environments),
@@ -75,6 +76,16 @@ def _files(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         for at, file in enumerate(_list(service, "files")):
             if isinstance(file, Mapping) and not {"content", "template"} & set(file):
                 yield f"services.{name}.files[{at}]: give content or a template"
+
+
+def _hosts(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, environment in environments.items():
+        seen: set[Any] = set()
+        for at, host in enumerate(_list(environment, "hosts")):
+            engine = host.get("engine") if isinstance(host, Mapping) else host
+            if isinstance(engine, str) and engine in seen:
+                yield f"environments.{name}.hosts[{at}]: {engine} is named twice"
+            seen.add(engine if isinstance(engine, str) else None)
 
 
 def _secrets(

@@ -142,7 +142,11 @@ class Host(Model):
 
     @property
     def name(self) -> str:
-        return urlsplit(self.engine).hostname or "local"
+        """The host's name in history and messages; one of its own for each engine."""
+        where = urlsplit(self.engine)
+        if where.scheme == "unix":
+            return "local" if where.path == "/var/run/docker.sock" else where.path
+        return where.netloc.rpartition("@")[2]
 
     @property
     def outside(self) -> str:

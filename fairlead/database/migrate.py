@@ -14,8 +14,10 @@ from fairlead.engine.target import Target
 APPLYING = re.compile(r"Applying ([\w.]+)\.\.\.")
 
 
-def migrate(site: Site, target: Target, say: Callable[[str], None]) -> list[str]:
-    """Run what the preset asks for; the migrations that were applied, in order.
+def migrate(
+    site: Site, target: Target, say: Callable[[str], None], applied: Callable[[str], None]
+) -> None:
+    """Run what the preset asks for; each migration that is begun is told to `applied` once.
 
     All commands together have `migrations.timeout` seconds. Raises JobFailed at the first that
     does not end with 0; none after it is run.
@@ -25,12 +27,14 @@ def migrate(site: Site, target: Target, say: Callable[[str], None]) -> list[str]
     choice = choose(migrations, abilities(site, target) if asks else Abilities(None))
     for reason in choice.reasons:
         say(reason)
-    applied: dict[str, None] = {}
+    seen: set[str] = set()
 
     def listen(line: str) -> None:
         say(line)
-        if found := APPLYING.search(line):
-            applied[found[1]] = None
+        found = APPLYING.search(line)
+        if found and found[1] not in seen:
+            seen.add(found[1])
+            applied(found[1])
 
     deadline = time.monotonic() + migrations.timeout
     for command in choice.commands:
@@ -44,4 +48,3 @@ def migrate(site: Site, target: Target, say: Callable[[str], None]) -> list[str]
             timeout=max(1.0, deadline - time.monotonic()),
             lock_timeout=migrations.lock_timeout,
         )
-    return list(applied)

@@ -113,17 +113,17 @@ class ProxyOnHost:
     """The proxy of one environment on one host. `host` is its name in messages."""
 
     def __init__(
-        self, client: docker.DockerClient, config: Config, environment: str, host: str
+        self, client: docker.DockerClient, prefix: str, environment: str, host: str
     ) -> None:
         self._client = client
-        self._config = config
+        self._name = f"{prefix}-proxy"
         self._environment = environment
         self._host = host
         self._container: Container | None = None
 
-    def ensure(self) -> str:
-        """Have it run as the config says; what was done. Its routes survive being made anew."""
-        spec = container(self._config, self._environment)
+    def ensure(self, config: Config) -> str:
+        """Have it run as `config` says; what was done. Its routes survive being made anew."""
+        spec = container(config, self._environment)
         found = self._find()
         if found is not None and found.labels.get(f"{LABEL}spec") == spec["labels"][f"{LABEL}spec"]:
             if found.status != "running":
@@ -131,14 +131,14 @@ class ProxyOnHost:
                     found.start()
             self._await_ready()
             return "the proxy runs"
-        self._have_image()
+        self._have_image(config.proxy.image)
         with engine_errors(self._host, "start the proxy"):
             if found is not None:
                 found.remove(force=True)
             made = self._client.containers.create(**spec)
             first = {
                 "admin": {"listen": "localhost:2019"},
-                "apps": apps(self._config.environment(self._environment), nothing()),
+                "apps": apps(config.environment(self._environment), nothing()),
             }
             made.put_archive("/", archive({"etc/fairlead-caddy.json": json.dumps(first).encode()}))
             made.start()
@@ -148,9 +148,8 @@ class ProxyOnHost:
             "the proxy was started" if found is None else "the proxy's settings changed: restarted"
         )
 
-    def load(self, routes: list[dict[str, Any]]) -> None:
+    def load(self, settings: Environment, routes: list[dict[str, Any]]) -> None:
         """Serve by these routes from now on, all at once. Raises ProxyError."""
-        settings = self._config.environment(self._environment)
         body = json.dumps(apps(settings, routes)).encode()
         answer = self.ask(ADMIN, build_request("POST", "/config/apps", "localhost:2019", body))
         if answer.status != 200:
@@ -210,9 +209,8 @@ class ProxyOnHost:
                 found.remove(force=True)
 
     def _find(self) -> Container | None:
-        name = f"{prefix(self._config, self._environment)}-proxy"
         with engine_errors(self._host, "look for the proxy"):
-            found = self._client.containers.list(all=True, filters={"name": f"^/{name}$"})
+            found = self._client.containers.list(all=True, filters={"name": f"^/{self._name}$"})
         return found[0] if found else None
 
     def _running(self) -> Container:
@@ -222,8 +220,7 @@ class ProxyOnHost:
             raise ProxyError(self._host, "be found", "its container is gone; release again")
         return self._container
 
-    def _have_image(self) -> None:
-        image = self._config.proxy.image
+    def _have_image(self, image: str) -> None:
         with engine_errors(self._host, f"look for {image}"):
             if self._client.images.list(filters={"reference": image}):
                 return

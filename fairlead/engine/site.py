@@ -29,7 +29,7 @@ from fairlead.engine.target import (
     prefix,
     rendered,
 )
-from fairlead.errors import ContainerFailed, ProxyError
+from fairlead.errors import ContainerFailed, EngineError, ProxyError
 from fairlead.model import Image
 
 Say = Callable[[str], None]
@@ -49,9 +49,10 @@ class Site:
         self.address = host.outside
         self.environment = environment
         self.client: docker.DockerClient = connect(host)
-        self.proxy = caddy.ProxyOnHost(self.client, config, environment, self.host)
         self._config = config
+        self._turn = 0  # grows with each interruption; what began before it ends
         self._prefix = prefix(config, environment)
+        self.proxy = caddy.ProxyOnHost(self.client, self._prefix, environment, self.host)
 
     def close(self) -> None:
         self.client.close()
@@ -84,10 +85,10 @@ class Site:
 
     # -- changing it --------------------------------------------------------------------------
 
-    def prepare(self) -> str:
-        """Have the network and the proxy; what was done."""
+    def prepare(self, config: Config) -> str:
+        """Have the network, and the proxy as `config` wants it; what was done."""
         self.have_network()
-        return f"{self.host}: {self.proxy.ensure()}"
+        return f"{self.host}: {self.proxy.ensure(config)}"
 
     def have_network(self) -> None:
         with engine_errors(self.host, f"create the network {self._prefix}"):
@@ -100,29 +101,33 @@ class Site:
         """Have the images; how many had to be pulled. Raises ImageNotPulled."""
         return sum(engine_images.pull(self.client, image, self.host, login) for image in images)
 
+    def interrupt(self) -> None:
+        """Have whatever still starts containers here, in a thread nobody waits for, give up."""
+        self._turn += 1
+
     def start(self, target: Target, say: Say) -> None:
         """Have the target's containers run beside whatever runs, and wait until all are healthy.
 
         Raises ContainerFailed.
         """
+        turn = self._turn
         for level in target.levels():
             started = [
-                (service, self._started(target, service, at + 1))
+                (service, self._started(target, service, at + 1, turn))
                 for service in level
                 for at in range(target.config.services[service].replicas)
             ]
-            at_once(lambda one: self._await_healthy(target, *one, say), started)
+            at_once(lambda one: self._await_healthy(target, *one, turn, say), started)
 
-    def switch(self, target: Target | None, say: Say) -> None:
+    def switch(self, target: Target, say: Say) -> None:
         """Send requests to the target's containers from now on; services without a port change
-        over at the same moment. Without a target nothing is served."""
-        self.proxy.load(caddy.routes(target) if target else caddy.nothing())
-        keep = target.origin if target else None
-        say(f"{self.host}: the proxy sends requests to {f'release {keep}' if keep else 'nothing'}")
+        over at the same moment."""
+        self.proxy.load(target.settings, caddy.routes(target))
+        say(f"{self.host}: the proxy sends requests to release {target.origin}")
         workers = [
             found
             for found in self.containers()
-            if _origin(found) != keep and not found.labels[f"{LABEL}port"]
+            if _origin(found) != target.origin and not found.labels[f"{LABEL}port"]
         ]
         self._stop(workers, say)
 
@@ -161,11 +166,12 @@ class Site:
 
     # -- one container ------------------------------------------------------------------------
 
-    def _started(self, target: Target, service: str, replica: int) -> Container:
+    def _started(self, target: Target, service: str, replica: int, turn: int) -> Container:
         name = container_name(target.prefix, service, target.origin, replica)
         with engine_errors(self.host, f"start {name}"):
             found = self.client.containers.list(all=True, filters={"name": f"^/{name}$"})
             made = found[0] if found else self._created(target, service, replica)
+            self._go_on(turn)
             if made.status != "running":
                 made.start()
                 made.reload()
@@ -180,11 +186,14 @@ class Site:
             made.put_archive("/", archive(files))
         return made
 
-    def _await_healthy(self, target: Target, name: str, made: Container, say: Say) -> None:
+    def _await_healthy(
+        self, target: Target, name: str, made: Container, turn: int, say: Say
+    ) -> None:
         """Poll until it is healthy `passes` times in a row. Raises ContainerFailed."""
         service, began = target.config.services[name], time.monotonic()
         passed, why = 0, "it was never asked"
         while passed < service.health.passes:
+            self._go_on(turn)
             self._still_runs(name, made)
             problem = self._problem(target, service, made)
             passed, why = (passed + 1, "") if problem is None else (0, problem)
@@ -200,6 +209,10 @@ class Site:
         with engine_errors(self.host, f"keep {made.name} running"):
             made.update(restart_policy=KEEP_RUNNING)
         say(f"{self.host}: {made.name} is healthy after {time.monotonic() - began:.1f} s")
+
+    def _go_on(self, turn: int) -> None:
+        if turn != self._turn:
+            raise EngineError(self.host, "go on", "the release was interrupted")
 
     def _still_runs(self, service: str, made: Container) -> None:
         with engine_errors(self.host, f"look at {made.name}"):

@@ -22,12 +22,13 @@ def put_back(
     """
 
     def one(site: Site) -> None:
+        site.interrupt()
         site.end_jobs()
         if previous is None:
             site.clear(say)
             return
         if failed != previous.origin:
-            site.prepare()
+            site.prepare(previous.config)
             site.start(previous, say)
             site.switch(previous, say)
             site.remove(failed, say)
