@@ -7,8 +7,7 @@ import bcrypt
 import docker
 import pytest
 
-from examples.stand.engine import ensure_engine
-from examples.stand.images import ensure_images
+from examples.stand.images import Images
 from tests.contract.certificates import Authority, make_authority
 from tests.contract.loopback import Asked
 from tests.contract.registries import FOLDER, Target, files_of, running_registry, tls
@@ -18,16 +17,9 @@ USER, PASSWORD = "releaser", "pa:ss wörd/+%"
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[docker.DockerClient]:
-    client = ensure_engine(print)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="session")
-def registry_image(engine: docker.DockerClient) -> str:
+def registry_image(images: Images) -> str:
     """An image whose entry point takes `serve <config file>`, as docker.io/library/registry:2."""
-    return ensure_images(engine, print).registry
+    return images.registry
 
 
 @pytest.fixture(scope="session")
