@@ -1,8 +1,9 @@
 """Reading fairlead.toml: default < file < environment variable; every error at once."""
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from fairlead.errors import ConfigError
 
 FILE = "fairlead.toml"
 OVERRIDE = "FAIRLEAD__"
+SECRET = {"database", "password", "secrets", "token", "username"}
 
 
 def find(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -27,7 +29,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(str(path), [f"cannot be read: {error.strerror}"]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or far too deep or long
         raise ConfigError(str(path), [f"is not TOML: {error}"]) from error
     return parse(_overridden(raw, environ), source=str(path), folder=path.resolve().parent)
 
@@ -39,11 +41,20 @@ def parse(raw: Mapping[str, Any], *, source: str, folder: Path | None = None) ->
     try:
         config = Config.model_validate(whole)
     except ValidationError as error:
-        problems += [_problem(dict(entry)) for entry in error.errors()]
+        problems += [_problem(entry) for entry in _told_once(error.errors())]
     problems += broken_rules(whole)
     if problems or config is None:
         raise ConfigError(source, problems)
     return config
+
+
+def _told_once(entries: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+    """Without "too few items" where it is only so because the items given are wrong."""
+    for entry in entries:
+        here = entry["loc"]
+        wrong_items = any(other["loc"][: len(here)] == here for other in entries if other != entry)
+        if entry["type"] != "too_short" or not wrong_items:
+            yield entry
 
 
 def _problem(entry: Mapping[str, Any]) -> str:
@@ -51,14 +62,21 @@ def _problem(entry: Mapping[str, Any]) -> str:
     if entry["type"] == "extra_forbidden":
         return f"{_path(entry['loc'])}: is not a key Fairlead knows"
     given = entry["input"]
-    secret = "not the secret itself" in message
-    shown = f', got "{given}"' if isinstance(given, str | int | float) and not secret else ""
+    shown = f', got "{given!s:.200}"' if _may_be_shown(given, entry["loc"]) else ""
     return f"{_path(entry['loc'])}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _may_be_shown(given: Any, location: tuple[str | int, ...]) -> bool:
+    """Not where a secret is named: somebody may have written the secret itself. And not numbers
+    of thousands of digits, which Python refuses to write."""
+    short = abs(given) < 2**63 if isinstance(given, int) else isinstance(given, str | float)
+    return short and not SECRET.intersection(str(part) for part in location)
 
 
 def _path(location: tuple[str | int, ...]) -> str:
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
-    return "".join(parts).removeprefix(".").replace(".[key]", "").removesuffix(".engine")
+    whole = "".join(parts).removeprefix(".").replace(".[key]", "")
+    return re.sub(r"(\.hosts\[\d+\])\.engine$", r"\1", whole)
 
 
 def _overridden(raw: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -113,7 +131,7 @@ def _read(file: Any, folder: Path | None, where: str, problems: list[str]) -> An
     path = folder / file["template"]
     try:
         content = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or no name of a file
         problems.append(f"{where}.template: cannot read {path.name}: {error}")
         return file
     return {**{key: value for key, value in file.items() if key != "template"}, "content": content}

@@ -59,13 +59,13 @@ def _dependencies(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _routes(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    taken: dict[tuple[Any, Any], str] = {}
+    taken: dict[tuple[str, str], str] = {}
     for name, service in services.items():
         if _list(service, "routes") and "port" not in service:
             yield f"services.{name}.routes: a service with routes needs a port"
         for at, route in enumerate(_list(service, "routes")):
             if isinstance(route, Mapping):
-                key = (route.get("domain"), route.get("path", "/"))
+                key = (str(route.get("domain")), str(route.get("path", "/")))
                 if key in taken:
                     yield f"services.{name}.routes[{at}]: {taken[key]} has the same route"
                 taken[key] = name

@@ -22,15 +22,29 @@ def _secret_reference(value: Any) -> Any:
 
 
 def _engine_address(value: Any) -> Any:
-    address = urlsplit(value) if isinstance(value, str) else urlsplit("")
-    local = address.scheme == "unix" and address.path
-    if not local and not (address.scheme == "ssh" and address.hostname and address.username):
+    if not isinstance(value, str) or not (value.startswith("unix:///") or _is_ssh(value)):
         raise ValueError("should be unix://… or ssh://user@host")
     return value
 
 
+def _ssh_address(value: Any) -> Any:
+    if not isinstance(value, str) or not _is_ssh(value):
+        raise ValueError("should be ssh://user@host")
+    return value
+
+
+def _is_ssh(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        named = parts.hostname and parts.username and parts.port != 0
+    except ValueError:  # brackets that are no IPv6 address, or a port that is no number
+        return False
+    return parts.scheme == "ssh" and bool(named)
+
+
 SecretReference = Annotated[str, BeforeValidator(_secret_reference)]
 EngineAddress = Annotated[str, BeforeValidator(_engine_address)]
+SshAddress = Annotated[str, BeforeValidator(_ssh_address)]
 # A name becomes part of container names, host names and tags.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
@@ -162,7 +176,7 @@ class Database(Model):
 
     url: SecretReference
     direct_url: SecretReference | None = None
-    via: EngineAddress | None = None
+    via: SshAddress | None = None
 
 
 class Slack(Model):
