@@ -13,6 +13,7 @@ from prefect.logging.handlers import APILogHandler
 from prefect.states import Completed, Failed
 
 from fairlead.config import find
+from fairlead.errors import InputError
 from fairlead.model import EXIT_CODES, Request
 from fairlead.project import Project
 
@@ -31,6 +32,7 @@ def opened() -> Iterator[Project]:
     _tag_run()
     project = Project.open(find(), prefect_secret=prefect_secret)
     try:
+        _refuse_another_environment(project)
         yield project
     finally:
         project.close()
@@ -45,7 +47,7 @@ def named() -> str:
 
 def this_run(requested_by: str) -> dict[str, Any]:
     """Who asks, through what."""
-    deployment = runtime.deployment.name
+    deployment = runtime.deployment.id
     return {
         "requested_by": requested_by or "unknown",
         "requested_via": "prefect" if deployment else "command line",
@@ -60,6 +62,16 @@ def answered_before(project: Project, request: Request) -> State | None:
     words = f"this request was served by release {before.id}: {before.state}"
     good = EXIT_CODES.get(before.state) == 0
     return Completed(message=words) if good else Failed(message=words)
+
+
+def _refuse_another_environment(project: Project) -> None:
+    """The deployment `dev` releases to dev, whatever is typed into its form. Raises InputError."""
+    deployment, given = runtime.deployment.name, runtime.flow_run.parameters.get("environment")
+    if deployment in project.config.environments and given != deployment:
+        raise InputError(
+            f"This is the Prefect deployment of {deployment}, and {given} was asked for.",
+            next_step=f"Start the deployment {runtime.flow_run.flow_name}/{given} instead.",
+        )
 
 
 def _carry_log() -> None:

@@ -1,6 +1,6 @@
 """Bring one commit SHA to one environment."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -38,9 +38,10 @@ def release(
     wait_minutes: Annotated[
         float, Field(description="How long to wait for a release that is running.", ge=0, le=1440)
     ] = 0,
-    force: Annotated[
-        bool, Field(description="Release again, even when the environment runs it already.")
-    ] = False,
+    if_unchanged: Annotated[
+        Literal["do nothing", "release again"],
+        Field(description="What to do when the environment runs exactly this already."),
+    ] = "do nothing",
     request_id: Annotated[
         str | None, Field(description="Names the request: the same one is served once.")
     ] = None,
@@ -65,7 +66,7 @@ def release(
             telling(run),
         ):
             preflight(run)
-            if not verify_build(run, force):
+            if not verify_build(run, again=if_unchanged == "release again"):
                 return Completed(message=f"{environment} runs {sha[:7]} already: nothing to do")
             pull_images(run)
             migrate(run)

@@ -12,9 +12,9 @@ from tasks.step import STEP
 
 
 @task(name="verify_build", **STEP, **RETRIED)
-def verify_build(run: Run, force: bool = False) -> bool:
+def verify_build(run: Run, *, again: bool) -> bool:
     """Resolve each service's digest once; everything after uses it. False when the environment
-    runs exactly this already, and `force` does not ask to do it again.
+    runs exactly this already, and it is not to be released `again`.
 
     Raises TagMissing, TagMoved, RevisionMismatch, RegistryError.
     """
@@ -25,7 +25,7 @@ def verify_build(run: Run, force: bool = False) -> bool:
         step.detail = ", ".join(
             f"{image.service} {image.digest[7:19]}" for image in run.images.values()
         )
-        if not force and run.is_there():
+        if not again and run.is_there():
             run.state = ReleaseState.UNCHANGED
             step.say(f"{run.release.environment} runs exactly this already: nothing to do")
         return run.state is None

@@ -16,6 +16,10 @@ wait = click.option(
     help="Wait that long for a release that is running, instead of being refused.",
 )  # fmt: skip
 reason = click.option("--reason", default="", help="Why, for the history.")
+again = click.option(
+    "--force", "if_unchanged", flag_value="release again", default="do nothing",
+    help="Even when the environment runs exactly this already.",
+)  # fmt: skip
 in_process = click.option(
     "--in-process", is_flag=True, help="Run the flow here, even when a Prefect API is configured."
 )
@@ -26,7 +30,7 @@ in_process = click.option(
 @click.argument("sha")
 @wait
 @reason
-@click.option("--force", is_flag=True, help="Even when the environment runs it already.")
+@again
 @click.option("--dry-run", is_flag=True, help="Prove the build and say what would be done.")
 @in_process
 @as_json
@@ -56,7 +60,7 @@ def release(
 @click.argument("target")
 @wait
 @reason
-@click.option("--force", is_flag=True, help="Even when the environment runs it already.")
+@again
 @click.option("--dry-run", is_flag=True, help="Prove the build and say what would be done.")
 @in_process
 @as_json
