@@ -39,7 +39,7 @@ class WayBack:
         )
 
 
-def way_back(project: Project, environment: str, sha: str | None) -> WayBack:
+def way_back(project: Project, environment: str, sha: str) -> WayBack:
     """Raises UnknownEnvironment, BadSha, NothingToGoBackTo."""
     project.config.environment(environment)
     releases, name = project.store.releases, project.config.project

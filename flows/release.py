@@ -33,8 +33,8 @@ def release(
     reason: Annotated[str, Field(description="Why, for the history.", max_length=500)] = "",
     requested_by: Annotated[str, Field(description="Who you are.", max_length=100)] = "",
     source: Annotated[
-        str | None, Field(description="Promote what this environment's tag names.")
-    ] = None,
+        str, Field(description="Promote what this environment's tag names; empty: its own.")
+    ] = "",
     wait_minutes: Annotated[
         float, Field(description="How long to wait for a release that is running.", ge=0, le=1440)
     ] = 0,
@@ -43,8 +43,8 @@ def release(
         Field(description="What to do when the environment runs exactly this already."),
     ] = "do nothing",
     request_id: Annotated[
-        str | None, Field(description="Names the request: the same one is served once.")
-    ] = None,
+        str, Field(description="Names the request: the same one is served once; may be empty.")
+    ] = "",
 ) -> State:
     """Prove the build, migrate the database, swap the containers without dropping a request,
     prove the result, record it. What fails is put back by itself.
@@ -53,9 +53,9 @@ def release(
         environment=environment,
         sha=parse_sha(sha),
         kind=ReleaseKind.PROMOTION if source else ReleaseKind.RELEASE,
-        source=source,
+        source=source or None,
         reason=reason,
-        id=request_id,
+        id=request_id or None,
         **this_run(requested_by),
     )
     with opened() as project:

@@ -24,20 +24,20 @@ from tasks.verify_build import take_recorded
 def rollback(
     environment: Annotated[str, Field(description="Where: a name of fairlead.toml.")],
     sha: Annotated[
-        str | None,
+        str,
         Field(
-            pattern=r"^[0-9a-f]{40}$",
+            pattern=r"^([0-9a-f]{40})?$",
             description="A commit that was released there before; empty: the one before this.",
         ),
-    ] = None,
+    ] = "",
     reason: Annotated[str, Field(description="Why, for the history.", max_length=500)] = "",
     requested_by: Annotated[str, Field(description="Who you are.", max_length=100)] = "",
     wait_minutes: Annotated[
         float, Field(description="How long to wait for a release that is running.", ge=0, le=1440)
     ] = 0,
     request_id: Annotated[
-        str | None, Field(description="Names the request: the same one is served once.")
-    ] = None,
+        str, Field(description="Names the request: the same one is served once; may be empty.")
+    ] = "",
 ) -> State:
     """Start the recorded containers with the recorded config, switch, prove, record.
 
@@ -45,7 +45,7 @@ def rollback(
     """
     with opened() as project:
         back = way_back(project, environment, sha)
-        request = back.request(reason=reason, id=request_id, **this_run(requested_by))
+        request = back.request(reason=reason, id=request_id or None, **this_run(requested_by))
         if before := answered_before(project, request):
             return before
         with (

@@ -9,10 +9,10 @@ from fairlead.errors import ContainerFailed
 from fairlead.model import StepName
 from fairlead.run import Run
 from tasks.retries import RETRIED
-from tasks.step import STEP
+from tasks.step import task_of
 
 
-@task(name="check_health", **STEP, **{**RETRIED, "retries": 2})
+@task(**task_of("check_health"), **{**RETRIED, "retries": 2})
 def check_health(run: Run) -> None:
     """Every smoke request on every host, again and again for `soak` seconds.
 

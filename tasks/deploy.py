@@ -10,10 +10,10 @@ from fairlead.engine.site import Site
 from fairlead.engine.sites import batches
 from fairlead.model import StepName
 from fairlead.run import Run, StepLog
-from tasks.step import STEP
+from tasks.step import task_of
 
 
-@task(name="deploy", **STEP)
+@task(**task_of("deploy"))
 def deploy(run: Run) -> None:
     """Batch after batch: start, wait until healthy, switch. The old containers go on running.
 

@@ -8,10 +8,10 @@ from fairlead.database.migrate import migrate as run_migrations
 from fairlead.engine.at_once import at_once
 from fairlead.model import StepName
 from fairlead.run import Run
-from tasks.step import STEP
+from tasks.step import task_of
 
 
-@task(name="migrate", **STEP)
+@task(**task_of("migrate"))
 def migrate(run: Run) -> None:
     """Run the preset's commands; any exit code but 0 blocks what comes after. Never retried.
 

@@ -12,7 +12,7 @@ from fairlead.errors import FairleadError
 from fairlead.model import ReleaseState, Step, StepName, StepOutcome
 from fairlead.notify import Notice, Posted
 from fairlead.run import Run
-from tasks.step import STEP
+from tasks.step import task_of
 
 LOG = logging.getLogger("fairlead")
 AFTERWARDS = (StepName.ROLL_BACK, StepName.NOTIFY)
@@ -34,7 +34,7 @@ def telling(run: Run) -> Iterator[None]:
         notify(run, return_state=True)
 
 
-@task(name="notify", **STEP)
+@task(**task_of("notify"))
 def notify(run: Run) -> None:
     """Bring the release's message up to date; a failure gets its details into the thread."""
     slack = run.settings.notify.slack

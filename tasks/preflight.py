@@ -6,10 +6,10 @@ from fairlead.database.reach import check_database
 from fairlead.model import StepName
 from fairlead.run import Run
 from tasks.retries import RETRIED
-from tasks.step import STEP
+from tasks.step import task_of
 
 
-@task(name="preflight", **STEP, **RETRIED)
+@task(**task_of("preflight"), **RETRIED)
 def preflight(run: Run) -> None:
     """The secrets are there, every host's engine answers, the database lets us in.
 

@@ -6,10 +6,10 @@ from fairlead.engine.at_once import at_once
 from fairlead.model import StepName
 from fairlead.run import Run
 from tasks.retries import RETRIED
-from tasks.step import STEP
+from tasks.step import task_of
 
 
-@task(name="pull_images", **STEP, **RETRIED)
+@task(**task_of("pull_images"), **RETRIED)
 def pull_images(run: Run) -> None:
     """Pull by digest on all hosts at once. Raises ImageNotPulled."""
     with run.step(StepName.PULL_IMAGES) as step:

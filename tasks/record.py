@@ -7,10 +7,10 @@ from fairlead.model import ReleaseState, StepName
 from fairlead.recovery import placements, replaced_origin
 from fairlead.run import Run
 from tasks.retries import RETRIED
-from tasks.step import STEP
+from tasks.step import task_of
 
 
-@task(name="record", **STEP)
+@task(**task_of("record"))
 def record(run: Run) -> None:
     """The deployed SHA and digests, in the transaction that ends the release."""
     with run.step(StepName.RECORD) as step:
@@ -25,7 +25,7 @@ def record(run: Run) -> None:
         step.detail = f"{run.release.environment} is at {run.release.sha[:7]}"
 
 
-@task(name="move_tags", **STEP, **RETRIED)
+@task(**task_of("move_tags"), **RETRIED)
 def move_tags(run: Run) -> None:
     """`<env>-latest` moves to what runs now, and a promoted digest gets its `<env>-<sha>`.
 
@@ -43,7 +43,7 @@ def move_tags(run: Run) -> None:
         step.detail = f"{environment}-latest"
 
 
-@task(name="retire", **STEP)
+@task(**task_of("retire"))
 def retire(run: Run) -> None:
     """Drain and stop the old containers; the last ones are kept to go back to."""
     with run.step(StepName.RETIRE) as step:

@@ -7,10 +7,10 @@ from fairlead.engine.sites import put_back
 from fairlead.errors import LeaseLost, RollbackFailed
 from fairlead.model import ReleaseState, StepName
 from fairlead.run import Run
-from tasks.step import STEP
+from tasks.step import task_of
 
 
-@task(name="roll_back", **STEP)
+@task(**task_of("roll_back"))
 def roll_back(run: Run, failure: BaseException) -> None:
     """Have every host run what it ran before, check that it answers, and say what stays.
 

@@ -1,8 +1,17 @@
-"""The frame of every task of ours: nothing of a run is cached, pickled or persisted, because it
-holds connections and secrets."""
+"""What every task of ours has in common."""
 
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE
 
-STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
+
+def task_of(name: str) -> dict[str, Any]:
+    """The arguments of `@task`: a plain name in the UI, and nothing of a run cached, pickled or
+    persisted, because it holds connections and secrets."""
+    return {
+        "name": name,
+        "task_run_name": name,
+        "cache_policy": NO_CACHE,
+        "persist_result": False,
+        "log_prints": False,
+    }

@@ -8,10 +8,10 @@ from fairlead.model import ReleaseState, StepName
 from fairlead.proving import verified_images
 from fairlead.run import Run
 from tasks.retries import RETRIED
-from tasks.step import STEP
+from tasks.step import task_of
 
 
-@task(name="verify_build", **STEP, **RETRIED)
+@task(**task_of("verify_build"), **RETRIED)
 def verify_build(run: Run, *, again: bool) -> bool:
     """Resolve each service's digest once; everything after uses it. False when the environment
     runs exactly this already, and it is not to be released `again`.
@@ -31,7 +31,7 @@ def verify_build(run: Run, *, again: bool) -> bool:
         return run.state is None
 
 
-@task(name="take_recorded", **STEP)
+@task(**task_of("take_recorded"))
 def take_recorded(run: Run, back: WayBack) -> None:
     """The digests that the history holds for the release to go back to; no tag is asked.
 

@@ -87,7 +87,9 @@ def promote(
 
 @click.command()
 @click.argument("environment")
-@click.option("--to", "sha", metavar="SHA", help="A commit that was released there before.")
+@click.option(
+    "--to", "sha", metavar="SHA", default="", help="A commit that was released there before."
+)
 @wait
 @reason
 @in_process
