@@ -12,6 +12,7 @@ from fairlead.errors import StoreUnreachable
 from fairlead.store import schema
 
 PATIENCE = 15.0  # seconds to wait for a store that restarts, before giving up
+NO_URL = "(not a PostgreSQL URL)"
 
 
 class Database:
@@ -36,6 +37,8 @@ class Database:
 
     def ready(self) -> None:
         """Connect once, migrate when behind, open the pool. Raises StoreUnreachable."""
+        if address(self.conninfo) == NO_URL:  # what psycopg says of it repeats it, password and all
+            raise StoreUnreachable(NO_URL, "what FAIRLEAD_STORE_URL holds cannot be read")
         try:
             with psycopg.connect(self.conninfo, connect_timeout=5) as connection:
                 current = schema.is_current(connection)
@@ -67,6 +70,6 @@ def address(conninfo: str) -> str:
     try:
         fields = conninfo_to_dict(conninfo)
     except psycopg.ProgrammingError:
-        return "(not a PostgreSQL URL)"
+        return NO_URL
     host = fields.get("host") or fields.get("hostaddr") or "local socket"
     return f"{host}:{fields.get('port') or 5432}/{fields.get('dbname') or ''}"

