@@ -59,11 +59,14 @@ def _told_once(entries: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
 
 def _problem(entry: Mapping[str, Any]) -> str:
     message = str(entry["msg"]).removeprefix("Value error, ")
+    where = _path(entry["loc"])
     if entry["type"] == "extra_forbidden":
-        return f"{_path(entry['loc'])}: is not a key Fairlead knows"
+        return f"{where}: is not a key Fairlead knows"
+    if entry["type"] == "value_error":  # a host may be written as its engine alone
+        where = re.sub(r"(\.hosts\[\d+\])\.engine$", r"\1", where)
     given = entry["input"]
     shown = f', got "{given!s:.200}"' if _may_be_shown(given, entry["loc"]) else ""
-    return f"{_path(entry['loc'])}: {message[0].lower()}{message[1:]}{shown}"
+    return f"{where}: {message[0].lower()}{message[1:]}{shown}"
 
 
 def _may_be_shown(given: Any, location: tuple[str | int, ...]) -> bool:
@@ -75,8 +78,7 @@ def _may_be_shown(given: Any, location: tuple[str | int, ...]) -> bool:
 
 def _path(location: tuple[str | int, ...]) -> str:
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
-    whole = "".join(parts).removeprefix(".").replace(".[key]", "")
-    return re.sub(r"(\.hosts\[\d+\])\.engine$", r"\1", whole)
+    return "".join(parts).removeprefix(".").replace(".[key]", "")
 
 
 def _overridden(raw: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

@@ -80,12 +80,14 @@ def _files(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def _hosts(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, environment in environments.items():
-        seen: set[Any] = set()
+        seen: set[str] = set()
         for at, host in enumerate(_list(environment, "hosts")):
             engine = host.get("engine") if isinstance(host, Mapping) else host
-            if isinstance(engine, str) and engine in seen:
-                yield f"environments.{name}.hosts[{at}]: {engine} is named twice"
-            seen.add(engine if isinstance(engine, str) else None)
+            if isinstance(engine, str):
+                called = engine.rpartition("@")[2]  # another user is not another host
+                if called in seen:
+                    yield f"environments.{name}.hosts[{at}]: {called} is named twice"
+                seen.add(called)
 
 
 def _secrets(
