@@ -125,10 +125,13 @@ class Releases:
         )
 
     def not_put_back(self, project: str, environment: str) -> Release | None:
-        """The last one that touched the environment, if it could not be put back."""
+        """The last one that touched the environment, if it could not be put back and has not been
+        settled since."""
         found = self._one(
             "where project = %s and environment = %s "
             "and state in ('succeeded', 'rolled_back', 'rollback_failed') "
+            "and not exists (select from step where step.release = release.id "
+            "and step.name = 'settle' and step.outcome = 'succeeded') "
             "order by id desc limit 1",
             (project, environment),
         )
