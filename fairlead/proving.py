@@ -1,7 +1,7 @@
 """Proving a build: the rule of which tag a release takes, and whether it may."""
 
 from fairlead.config import Config
-from fairlead.errors import RevisionMismatch, TagMoved
+from fairlead.errors import PromotionRefused, RevisionMismatch, TagMoved
 from fairlead.model import Image, Release, Request
 from fairlead.project import Project
 
@@ -13,9 +13,11 @@ def verified_images(
 
     With `enter` a tag that is seen for the first time goes into the ledger.
 
-    Raises TagMissing, TagMoved (the ledger knows another digest), RevisionMismatch (the label
+    Raises PromotionRefused, TagMissing, TagMoved (the ledger knows another digest), RevisionMismatch (the label
     org.opencontainers.image.revision names another commit), RegistryError.
     """
+    if asked.source:
+        check_promotion(config, asked.source, asked.environment)
     registry = project.registry(config)
     tag = f"{asked.source or asked.environment}-{asked.sha}"
     images = {}
@@ -31,3 +33,12 @@ def verified_images(
         if recorded not in (None, image.digest):
             raise TagMoved(image.repository, image.tag, str(recorded), image.digest)
     return images
+
+
+def check_promotion(config: Config, source: str, target: str) -> None:
+    """Raises UnknownEnvironment, PromotionRefused unless `target` promotes from `source`."""
+    config.environment(source)
+    allowed = config.environment(target).promotes_from
+    if allowed != source:
+        why = f'{target} promotes from "{allowed}"' if allowed else f"{target} promotes from nothing"
+        raise PromotionRefused(source, target, f"{why} (environments.{target}.promotes_from)")
