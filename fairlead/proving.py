@@ -13,8 +13,9 @@ def verified_images(
 
     With `enter` a tag that is seen for the first time goes into the ledger.
 
-    Raises PromotionRefused, TagMissing, TagMoved (the ledger knows another digest), RevisionMismatch (the label
-    org.opencontainers.image.revision names another commit), RegistryError.
+    Raises PromotionRefused, TagMissing, TagMoved (the ledger knows another digest),
+    RevisionMismatch (the label org.opencontainers.image.revision names another commit),
+    RegistryError.
     """
     if asked.source:
         check_promotion(config, asked.source, asked.environment)
@@ -40,5 +41,7 @@ def check_promotion(config: Config, source: str, target: str) -> None:
     config.environment(source)
     allowed = config.environment(target).promotes_from
     if allowed != source:
-        why = f'{target} promotes from "{allowed}"' if allowed else f"{target} promotes from nothing"
+        why = (
+            f'{target} promotes from "{allowed}"' if allowed else f"{target} promotes from nothing"
+        )
         raise PromotionRefused(source, target, f"{why} (environments.{target}.promotes_from)")

@@ -108,13 +108,9 @@ def rollback(
 
 def _promoted_sha(opened: Project, source: str, target: str) -> str:
     """Raises UnknownEnvironment, PromotionRefused."""
-    opened.config.environment(source)
-    allowed = opened.config.environment(target).promotes_from
-    if allowed != source:
-        why = (
-            f'{target} promotes from "{allowed}"' if allowed else f"{target} promotes from nothing"
-        )
-        raise PromotionRefused(source, target, f"{why} (environments.{target}.promotes_from)")
+    from fairlead.proving import check_promotion  # noqa: PLC0415
+
+    check_promotion(opened.config, source, target)
     current = opened.store.releases.current(opened.config.project, source)
     if current is None:
         raise PromotionRefused(source, target, f"nothing was ever released to {source}")
