@@ -51,7 +51,11 @@ class Project:
         login = self.login(config) if strict else None
         slack = config.environment(environment).notify.slack
         token = self.secrets.resolve(slack.token) if slack and strict else None
-        hidden = [*values.values(), *([login[1]] if login else []), *([token] if token else [])]
+        database = config.environment(environment).database
+        direct = database.direct_url if database and strict else None
+        way = self.secrets.resolve(direct) if direct else None
+        others = (login[1] if login else None, token, way)
+        hidden = [*values.values(), *(value for value in others if value is not None)]
         self.redact = Redactor(value.get_secret_value() for value in hidden)
         return values
 

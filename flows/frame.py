@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefect import runtime
-from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.logging.handlers import APILogHandler
@@ -16,13 +15,7 @@ from fairlead.config import find
 from fairlead.errors import InputError
 from fairlead.model import EXIT_CODES, Request
 from fairlead.project import Project
-
-
-def prefect_secret(name: str) -> str:
-    """The value of a Secret block, for references like `prefect:name`."""
-    block = Secret.load(name)
-    assert isinstance(block, Secret)  # a coroutine only where an event loop runs, which is not here
-    return str(block.get())
+from tasks.blocks import prefect_secret
 
 
 @contextmanager

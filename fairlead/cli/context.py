@@ -12,13 +12,14 @@ import click
 
 from fairlead.config import find
 from fairlead.project import Project
+from tasks.blocks import prefect_secret
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 @contextmanager
 def project(ctx: click.Context) -> Iterator[Project]:
-    opened = Project.open(find(ctx.obj["config"]))
+    opened = Project.open(find(ctx.obj["config"]), prefect_secret=prefect_secret)
     try:
         yield opened
     finally:
