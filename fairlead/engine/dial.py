@@ -119,6 +119,8 @@ def _answer(stream: _Stream, socket: Any) -> Answer:
         # The body ends with the connection, and nc ends when nobody talks to it any more.
         getattr(socket, "shutdown_write", lambda: socket.shutdown(1))()
     body = response.read(LIMIT)
+    if response.length and len(body) < LIMIT:
+        raise http.client.IncompleteRead(body, response.length)
     return Answer(response.status, dict(response.getheaders()), body)
 
 
