@@ -42,18 +42,17 @@ def apps(settings: Environment, routes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def routes(target: Target) -> list[dict[str, Any]]:
-    """The longest path first; what no route takes is answered 404."""
+    """Named domains before wildcards, then the longest path first; what no route takes is
+    answered 404."""
     settings = target.settings
-    found = [
-        (
-            route.path,
-            (route.domain,) if route.domain else (settings.domain, *settings.aliases),
-            name,
-        )
-        for name, service in target.config.services.items()
-        for route in service.routes
-    ]
-    found.sort(key=lambda route: (-len(route[0]), route[1]))
+    found = []
+    for name, service in target.config.services.items():
+        for route in service.routes:
+            every = (route.domain,) if route.domain else (settings.domain, *settings.aliases)
+            wild = tuple(domain for domain in every if domain.startswith("*"))
+            named = tuple(domain for domain in every if domain not in wild)
+            found += [(route.path, domains, name) for domains in (named, wild) if domains]
+    found.sort(key=lambda route: (route[1][0].startswith("*"), -len(route[0]), route[1]))
     return [*(_route(target, *route) for route in found), _answer(404, "There is nothing here.")]
 
 
