@@ -1,0 +1,251 @@
+"""Every error's whole message, and the exit code that a script decides on."""
+
+import inspect
+from datetime import UTC, datetime
+
+import pytest
+
+from fairlead import errors
+from fairlead.cli.failing import exit_code_of
+from fairlead.errors import FairleadError
+from fairlead.model import EXIT_CODES, ReleaseState, parse_sha
+from tests.bench.bench import sha_of
+
+SHA = sha_of("v1")
+OTHER = sha_of("v2")
+SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+CHECK = "then try: fairlead check"
+
+MESSAGES: list[tuple[FairleadError, int, str]] = [
+    (
+        errors.BadSha("main"),
+        2,
+        '"main" is not a commit SHA: it has to be 40 lower-case hex digits.\n'
+        "Take the full one: git rev-parse HEAD",
+    ),
+    (
+        errors.UnknownEnvironment("qa", ["dev", "prod"]),
+        2,
+        'There is no environment "qa" in the config.\nIt has: dev, prod',
+    ),
+    (
+        errors.UnknownService("web", ["backend"]),
+        2,
+        'There is no service "web" in the config.\nIt has: backend',
+    ),
+    (
+        errors.UnknownRelease("7"),
+        2,
+        "The store knows no release 7.\nSee which there are: fairlead history",
+    ),
+    (
+        errors.ConfigError("f.toml", ["a: is b"]),
+        2,
+        "f.toml: 1 error\n  a: is b\nMend the file and try: fairlead check",
+    ),
+    (
+        errors.ConfigError("f.toml", ["a: is b", "c: is d"]),
+        2,
+        "f.toml: 2 errors\n  a: is b\n  c: is d\nMend the file and try: fairlead check",
+    ),
+    (
+        errors.SecretMissing("env:KEY", "the environment variable is not set"),
+        2,
+        "The secret env:KEY is not there: the environment variable is not set.\n"
+        f"Set it where Fairlead runs, {CHECK}",
+    ),
+    (
+        errors.LeaseHeld("dev", "process 7 on one", SINCE, 41),
+        3,
+        "dev is being changed by release 41: process 7 on one, since 2026-01-02 03:04:05 UTC.\n"
+        "Wait for it (--wait), or look: fairlead history dev",
+    ),
+    (
+        errors.LeaseHeld("dev", "process 7 on one", SINCE, None),
+        3,
+        "dev is being changed by another run: process 7 on one, "
+        "since 2026-01-02 03:04:05 UTC.\n"
+        "Wait for it (--wait), or look: fairlead history dev",
+    ),
+    (
+        errors.LeaseLost("dev", 3),
+        4,
+        "The lease of dev (number 3) was lost: its heartbeat came too late, "
+        "or somebody unlocked it.\n"
+        "See who holds it now: fairlead status, then: fairlead settle dev",
+    ),
+    (
+        errors.TagMissing("r/shop", "dev-1"),
+        3,
+        "r/shop has no tag dev-1.\nDid the build push it? See what there is: fairlead tags SERVICE",
+    ),
+    (
+        errors.TagMoved("r/shop", "dev-1", "sha256:a", "sha256:b"),
+        3,
+        "tag moved: r/shop:dev-1 is sha256:b, but it was sha256:a when first released.\n"
+        "A release tag never moves: build a new commit, or push the old digest.",
+    ),
+    (
+        errors.RevisionMismatch("r/shop:dev-1", OTHER, SHA),
+        3,
+        f"r/shop:dev-1 was built from {OTHER}, not from {SHA} "
+        "(its label org.opencontainers.image.revision says so).\n"
+        "Build the image of this commit, or release the commit it was built from.",
+    ),
+    (errors.RegistryError("No.", next_step="Wait."), 3, "No.\nWait."),
+    (
+        errors.HostUnreachable("ssh://a@b", "Connection refused"),
+        3,
+        "The Docker engine of ssh://a@b does not answer: Connection refused.\n"
+        f"Start it, or mend the way to it, {CHECK}",
+    ),
+    (
+        errors.DatabaseUnreachable("dev", "h:5432/d", "no such database"),
+        3,
+        "The database of dev at h:5432/d does not let us in: no such database.\n"
+        f"Mend the way to it or its password, {CHECK} dev",
+    ),
+    (
+        errors.StoreUnreachable("h:5432/d", "refused"),
+        3,
+        "The store at h:5432/d does not answer: refused.\n"
+        "Start it, or set FAIRLEAD_STORE_URL. Without it nothing is released.",
+    ),
+    (
+        errors.PrefectUnreachable("http://h:4200/api", "refused"),
+        3,
+        "The Prefect API at http://h:4200/api does not answer as it should: refused.\n"
+        "Start it, or run the release in this process: fairlead release --in-process",
+    ),
+    (
+        errors.NothingToGoBackTo("dev", "nothing was ever released there"),
+        3,
+        "dev cannot go back: nothing was ever released there.\n"
+        "See what ran there: fairlead history dev",
+    ),
+    (
+        errors.PromotionRefused("dev", "prod", "nothing was ever released to dev"),
+        3,
+        "dev is not promoted to prod: nothing was ever released to dev.\n"
+        "See what runs where: fairlead status",
+    ),
+    (
+        errors.NotSettled("dev", 7, "one does not answer"),
+        3,
+        "Release 7 of dev was left unfinished and could not be settled: one does not answer\n"
+        "Mend that, then: fairlead settle dev",
+    ),
+    (
+        errors.JobFailed(["manage.py", "migrate"], "ended with exit code 1", ["a", "b"]),
+        4,
+        "`manage.py migrate` ended with exit code 1. Its last lines:\n    a\n    b\n"
+        "No container was changed. If this command should not run, write your own list: "
+        '[migrations] preset = "command", commands = [[…]]',
+    ),
+    (
+        errors.ContainerFailed("web", "local", "exited with 3", []),
+        4,
+        "web on local exited with 3. Its last lines:\n    (it printed nothing)",
+    ),
+    (
+        errors.ImageNotPulled("r/shop@sha256:a", "one", "manifest unknown"),
+        4,
+        "one could not pull r/shop@sha256:a: manifest unknown.\n"
+        "Is the registry reachable from that host, and logged in?",
+    ),
+    (
+        errors.ImageNotPulled("r/shop@sha256:a", "one", "write /x: no space left on device"),
+        4,
+        "one could not pull r/shop@sha256:a: write /x: no space left on device.\n"
+        "Free some disk there (docker system df), then release again.",
+    ),
+    (
+        errors.EngineError("one", "start web-1", "port is already allocated"),
+        4,
+        "one could not start web-1: port is already allocated.",
+    ),
+    (
+        errors.ProxyError("one", "take the new routes", "no"),
+        4,
+        "The proxy on one could not take the new routes: no.",
+    ),
+    (
+        errors.HealthCheckFailed("https://dev.example/", "answered 500, not 200"),
+        4,
+        "https://dev.example/ answered 500, not 200.",
+    ),
+    (
+        errors.RollbackFailed("dev", RuntimeError("first"), RuntimeError("second")),
+        5,
+        "dev was NOT put back.\nThe release failed: first\nPutting it back failed: second\n"
+        "Mend the second error, then: fairlead settle dev",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    MESSAGES,
+    ids=[f"{type(error).__name__}-{at}" for at, (error, *_) in enumerate(MESSAGES)],
+)
+def test_an_error_says_what_happened_to_what_and_what_to_do(
+    error: FairleadError, code: int, message: str
+) -> None:
+    assert str(error) == message
+    assert exit_code_of(error) == code
+    assert message == "\n".join(part for part in (error.message, error.next_step) if part)
+
+
+def test_every_error_is_asserted_here() -> None:
+    families = {
+        FairleadError,
+        errors.InputError,
+        errors.Refused,
+        errors.StepFailed,
+    }
+    defined = {
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, FairleadError)
+    }
+    assert {type(error) for error, *_ in MESSAGES} == defined - families
+
+
+def test_an_error_nobody_thought_of_counts_as_a_failure() -> None:
+    assert exit_code_of(ValueError("x")) == 4
+
+
+def test_every_final_state_has_an_exit_code() -> None:
+    assert set(EXIT_CODES) == set(ReleaseState) - {ReleaseState.RUNNING}
+    assert {state.value: code for state, code in EXIT_CODES.items()} == {
+        "succeeded": 0,
+        "unchanged": 0,
+        "refused": 3,
+        "failed": 4,
+        "rolled_back": 4,
+        "rollback_failed": 5,
+    }
+
+
+def test_a_commit_is_forty_lower_case_hex_digits() -> None:
+    assert parse_sha(SHA) == SHA
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        SHA[:7],
+        SHA[:39],
+        f"{SHA}0",
+        SHA.upper(),
+        f"g{SHA[1:]}",
+        f" {SHA}",
+        f"{SHA}\n",
+        "٣" * 40,
+        "HEAD",
+    ],
+)
+def test_what_is_no_commit_is_refused(text: str) -> None:
+    with pytest.raises(errors.BadSha):
+        parse_sha(text)
