@@ -129,6 +129,8 @@ def _undo(
         state = ReleaseState.ROLLED_BACK
     else:
         ended = at_once(Site.end_jobs, sites)
+        if current is None:  # the network was made for the job, and nobody else needs it
+            at_once(lambda site: site.clear(say), sites)
         what = "no container was changed"
         what += f", a job was ended: {', '.join(chain.from_iterable(ended))}" if any(ended) else ""
         state = ReleaseState.FAILED
