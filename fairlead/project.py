@@ -10,6 +10,7 @@ from fairlead.config import Config, Environment, Slack, load
 from fairlead.engine.outside import Outside
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
+from fairlead.errors import SecretMissing
 from fairlead.model import Release
 from fairlead.notify import SlackNotifier
 from fairlead.redact import Redactor
@@ -50,7 +51,7 @@ class Project:
         values = self.secrets.of_environment(config, environment, strict=strict)
         login = self.login(config) if strict else None
         slack = config.environment(environment).notify.slack
-        token = self.secrets.resolve(slack.token) if slack and strict else None
+        token = self._token(slack) if slack else None
         database = config.environment(environment).database
         direct = database.direct_url if database and strict else None
         way = self.secrets.resolve(direct) if direct else None
@@ -58,6 +59,13 @@ class Project:
         hidden = [*values.values(), *(value for value in others if value is not None)]
         self.redact = Redactor(value.get_secret_value() for value in hidden)
         return values
+
+    def _token(self, slack: Slack) -> SecretStr | None:
+        """None where it is missing: whoever wants to tell says so, and no release fails for it."""
+        try:
+            return self.secrets.resolve(slack.token)
+        except SecretMissing:
+            return None
 
     def login(self, config: Config) -> tuple[str, SecretStr] | None:
         """Name and password for the registry. Raises SecretMissing."""

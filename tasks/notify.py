@@ -1,20 +1,23 @@
 """People are told: when a release begins, and how it ended. Telling never fails a release."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from prefect import task
+from prefect import runtime, task
+from prefect.utilities.urls import url_for
 
 from fairlead.config import Slack
-from fairlead.errors import FairleadError
+from fairlead.errors import ContainerFailed, FairleadError, JobFailed
 from fairlead.model import ReleaseState, Step, StepName, StepOutcome
 from fairlead.notify import Notice, Posted
-from fairlead.run import Run
+from fairlead.notify.slack_message import FAILURES
+from fairlead.run import Run, words
 from tasks.step import task_of
 
 LOG = logging.getLogger("fairlead")
+GOOD = (ReleaseState.RUNNING, ReleaseState.SUCCEEDED, ReleaseState.UNCHANGED)
 AFTERWARDS = (StepName.ROLL_BACK, StepName.NOTIFY)
 
 
@@ -57,7 +60,7 @@ def _tell(run: Run, slack: Slack, state: ReleaseState) -> str | None:
         else:
             posted = Posted(*message_id.split("/", 1))
             notifier.update(posted, notice)
-        if notice.error:
+        if state in FAILURES:
             notifier.reply(posted, notice)
     except FairleadError as error:
         problem = run.redact(error.message)
@@ -67,10 +70,11 @@ def _tell(run: Run, slack: Slack, state: ReleaseState) -> str | None:
 
 
 def _notice(run: Run, state: ReleaseState) -> Notice:
-    release, steps = run.release, run.store.steps.of(run.release.id)
-    failed = _failed(steps)
+    release, good = run.release, state in GOOD
+    replaces = run.store.releases.get(release.replaces) if release.replaces else None
+    failed = None if good else _failed(run.store.steps.of(release.id))
     answered, lost = run.probe.count if run.probe else (None, None)
-    good = state in (ReleaseState.RUNNING, ReleaseState.SUCCEEDED, ReleaseState.UNCHANGED)
+    failure = None if good else run.failure
     return Notice(
         release=release.id,
         project=release.project,
@@ -78,18 +82,35 @@ def _notice(run: Run, state: ReleaseState) -> Notice:
         sha=release.sha,
         kind=release.kind,
         state=state,
+        previous=replaces.sha[:7] if replaces else "",
         requested_by=release.requested_by,
         reason=release.reason,
         step=failed.name if failed else None,
         seconds=(datetime.now(UTC) - release.started_at).total_seconds(),
         requests_answered=answered,
         requests_lost=lost,
-        error="" if good or run.failure is None else run.redact(str(run.failure)),
-        log_tail=tuple(failed.log_tail.splitlines()[-20:]) if failed else (),
+        error=run.redact(_error(failure)) if failure else "",
+        log_tail=tuple(run.redact(line) for line in _tail(failure, failed)),
         put_back=run.put_back,
-        next_command="" if good else _next_command(run, state),
+        next_step=run.redact(failure.next_step) if isinstance(failure, FairleadError) else "",
+        next_command="" if good else f"fairlead --verbose show {release.id}",
         url=run.settings.url,
+        run_url=url_for("flow-run", runtime.flow_run.id) or "",
     )
+
+
+def _error(failure: BaseException) -> str:
+    """What happened, without the last lines and without what to do, which are told beside it."""
+    if isinstance(failure, JobFailed | ContainerFailed):
+        return failure.message.partition("\n")[0].removesuffix(" Its last lines:")
+    return failure.message if isinstance(failure, FairleadError) else words(failure)
+
+
+def _tail(failure: BaseException | None, failed: Step | None) -> Sequence[str]:
+    """The last lines of the job or container that failed, or else of the step."""
+    if isinstance(failure, JobFailed | ContainerFailed):
+        return failure.tail
+    return failed.log_tail.splitlines()[-20:] if failed else ()
 
 
 def _failed(steps: list[Step]) -> Step | None:
@@ -98,9 +119,3 @@ def _failed(steps: list[Step]) -> Step | None:
         step for step in steps if step.outcome is StepOutcome.FAILED and step.name not in AFTERWARDS
     ]
     return failed[-1] if failed else None
-
-
-def _next_command(run: Run, state: ReleaseState) -> str:
-    if state is ReleaseState.ROLLBACK_FAILED:
-        return f"fairlead settle {run.release.environment}"
-    return f"fairlead show {run.release.id} --verbose"

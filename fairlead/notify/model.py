@@ -10,11 +10,12 @@ from fairlead.model import ReleaseKind, ReleaseState, StepName
 class Notice:
     """One release as it stands now.
 
-    `step` is the one that runs, or the one that failed; `seconds` how long the release took, or
-    has taken; `error` the whole error, of which a message shows the first lines; `log_tail` the
-    last lines the failing step wrote; `put_back` says what was put back, `next_command` what to
-    run now. Empty texts and None are left out of a message. Secrets are blanked before they come
-    here.
+    `previous` is the short SHA that ran there before, empty when nothing did; `step` the one that
+    runs, or the one that failed; `seconds` how long the release took, or has taken; `error` the
+    whole error and `log_tail` the last lines of what failed, of both of which a message shows a
+    few; `put_back` says what was put back, `next_step` what to do and `next_command` what to run
+    now; `url` is the environment's, `run_url` Prefect's. Empty texts and None are left out of a
+    message. Secrets are blanked before they come here.
     """
 
     release: int
@@ -23,6 +24,7 @@ class Notice:
     sha: str
     kind: ReleaseKind
     state: ReleaseState
+    previous: str = ""
     requested_by: str = ""
     reason: str = ""
     step: StepName | None = None
@@ -32,8 +34,10 @@ class Notice:
     error: str = ""
     log_tail: tuple[str, ...] = ()
     put_back: str = ""
+    next_step: str = ""
     next_command: str = ""
     url: str = ""
+    run_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class SlackNotifier:
         token: SecretStr,
         channel: str,
         api: str = "https://slack.com/api/",
-        timeout: int = 10,
+        timeout: int = 5,
         patience: int = 30,
     ) -> None:
         from fairlead.notify.slack_client import make_client  # noqa: PLC0415 imported lazily

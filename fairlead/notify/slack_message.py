@@ -10,19 +10,20 @@ from fairlead.notify.model import Notice
 from fairlead.notify.mrkdwn import code, code_block, lines_of, link, one_line, section
 
 FAILURES = frozenset({ReleaseState.FAILED, ReleaseState.ROLLED_BACK, ReleaseState.ROLLBACK_FAILED})
-FIRST_LINES = 3
+LINES = 3  # of an error and of a log; the thread has the rest
 OUTCOMES = {
     ReleaseState.RUNNING: ("…", "is running"),
     ReleaseState.SUCCEEDED: ("✔", "succeeded"),
     ReleaseState.UNCHANGED: ("✔", "changed nothing. It runs there already"),
     ReleaseState.REFUSED: ("✖", "was refused. Nothing was touched"),
-    ReleaseState.FAILED: ("✖", "failed. The old version still serves"),
-    ReleaseState.ROLLED_BACK: ("✖", "failed and was rolled back. The old version serves again"),
+    ReleaseState.FAILED: ("✖", "failed"),
+    ReleaseState.ROLLED_BACK: ("✖", "failed and was put back"),
     ReleaseState.ROLLBACK_FAILED: (
         "‼",
         "failed and could NOT be put back. A person has to act now",
     ),
 }
+SERVING = {ReleaseState.FAILED: "still serves", ReleaseState.ROLLED_BACK: "serves again"}
 
 
 def build_message(notice: Notice) -> dict[str, Any]:
@@ -32,9 +33,10 @@ def build_message(notice: Notice) -> dict[str, Any]:
     if _facts(notice):
         blocks.append(section("\n".join(_facts(notice))))
     if notice.error:
-        blocks.append(section(code_block("Error:", lines_of(notice.error)[:FIRST_LINES])))
-    after = [*_what_to_do(notice), *filter(None, [link(notice.url, "Open the run")])]
-    if after:
+        blocks.append(section(code_block("Error:", lines_of(notice.error)[:LINES])))
+    if notice.log_tail:
+        blocks.append(section(code_block("Its last lines:", _log(notice)[-LINES:], keep="last")))
+    if after := [*_what_to_do(notice), *_links(notice)]:
         blocks.append(section("\n".join(after)))
     return _message(headline, blocks)
 
@@ -47,8 +49,7 @@ def build_reply(notice: Notice) -> dict[str, Any]:
     if notice.error:
         blocks.append(section(code_block("Error:", lines_of(notice.error))))
     if notice.log_tail:
-        lines = [line for text in notice.log_tail for line in lines_of(text)]
-        blocks.append(section(code_block("Its last lines:", lines, keep="last")))
+        blocks.append(section(code_block("Its last lines:", _log(notice), keep="last")))
     if notice.put_back:
         blocks.append(section(f"Put back: {one_line(notice.put_back, 2000)}"))
     if _what_to_do(notice):
@@ -65,7 +66,19 @@ def _headline(notice: Notice) -> str:
     what = one_line(f"{notice.project} {notice.sha[:7]}", 100)
     where = one_line(notice.environment, 100)
     mark, outcome = OUTCOMES[notice.state]
-    return f"{mark} {notice.kind.capitalize()} {notice.release}: {what} to {where} {outcome}"
+    serving = _serving(notice)
+    return (
+        f"{mark} {notice.kind.capitalize()} {notice.release}: {what} to {where} {outcome}{serving}"
+    )
+
+
+def _serving(notice: Notice) -> str:
+    """What people get now, of a release that did not come."""
+    if notice.state not in SERVING:
+        return ""
+    if not notice.previous:
+        return ". Nothing ran there before, and nothing is served"
+    return f". The old version {one_line(notice.previous, 40)} {SERVING[notice.state]}"
 
 
 def _facts(notice: Notice) -> list[str]:
@@ -85,8 +98,19 @@ def _requests(notice: Notice) -> str:
     return f"{notice.requests_answered} answered, {notice.requests_lost or 0} lost"
 
 
+def _log(notice: Notice) -> list[str]:
+    return [line for text in notice.log_tail for line in lines_of(text)]
+
+
 def _what_to_do(notice: Notice) -> list[str]:
-    return [f"Run next: {code(notice.next_command)}"] if notice.next_command else []
+    step = [f"What to do: {one_line(notice.next_step, 500)}"] if notice.next_step else []
+    command = [f"All of it: {code(notice.next_command)}"] if notice.next_command else []
+    return step + command
+
+
+def _links(notice: Notice) -> list[str]:
+    links = [link(notice.url, "Open the environment"), link(notice.run_url, "Open the run")]
+    return [" · ".join(found)] if (found := [shown for shown in links if shown]) else []
 
 
 def duration(seconds: float) -> str:

@@ -43,11 +43,13 @@ def test_a_release_that_runs_says_its_step() -> None:
         reason="fix the price of veal",
         step=StepName.DEPLOY,
         seconds=12.4,
-        url="https://prefect.example/runs/1?a=1&b=2",
+        url="https://prod.example/",
+        run_url="https://prefect.example/runs/1?a=1&b=2",
     )
     assert build_message(notice) == shown(
         "… Release 42: shop 4f1c6f0 to prod is running",
         "Asked for by: alice\nWhy: fix the price of veal\nStep: deploy\nTime: 12 s",
+        "<https://prod.example/|Open the environment> · "
         "<https://prefect.example/runs/1?a=1&amp;b=2|Open the run>",
     )
 
@@ -74,22 +76,47 @@ def test_a_bare_notice_is_a_headline() -> None:
 FAILED = replace(
     NOTICE,
     state=ReleaseState.ROLLED_BACK,
+    previous="0a1b2c3",
     step=StepName.CHECK_HEALTH,
     error="https://shop.example answers 502.\nExpected 200.\nAsked 5 times.\nGave up.",
-    log_tail=("worker died", "\x1b[31mTraceback\x1b[0m: <boom> & `gone`"),
+    log_tail=(
+        "line 1",
+        "line 2\nline 3",
+        "worker died",
+        "\x1b[31mTraceback\x1b[0m: <boom> & `gone`",
+    ),
     put_back="backend on web1 and web2 (release 41), the proxy on both",
-    next_command="fairlead history prod",
+    next_step="Mend the worker.",
+    next_command="fairlead --verbose show 42",
 )
 
 
 def test_a_failure_says_whether_the_old_version_serves_and_what_to_run() -> None:
     assert build_message(FAILED) == shown(
-        "✖ Release 42: shop 4f1c6f0 to prod failed and was rolled back. "
-        "The old version serves again",
+        "✖ Release 42: shop 4f1c6f0 to prod failed and was put back. "
+        "The old version 0a1b2c3 serves again",
         "Failed at: check_health",
         "Error:\n```\nhttps://shop.example answers 502.\nExpected 200.\nAsked 5 times.\n```",
-        "Run next: `fairlead history prod`",
+        "Its last lines:\n```\nline 3\nworker died\nTraceback: &lt;boom&gt; &amp; 'gone'\n```",
+        "What to do: Mend the worker.\nAll of it: `fairlead --verbose show 42`",
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "previous", "outcome"),
+    [
+        (ReleaseState.FAILED, "0a1b2c3", "failed. The old version 0a1b2c3 still serves"),
+        (ReleaseState.FAILED, "", "failed. Nothing ran there before, and nothing is served"),
+        (
+            ReleaseState.ROLLED_BACK,
+            "",
+            "failed and was put back. Nothing ran there before, and nothing is served",
+        ),
+    ],
+)
+def test_a_failure_says_what_is_served(state: ReleaseState, previous: str, outcome: str) -> None:
+    text = build_message(replace(NOTICE, state=state, previous=previous))["text"]
+    assert text == f"✖ Release 42: shop 4f1c6f0 to prod {outcome}"
 
 
 def test_the_reply_to_a_failure_has_the_details() -> None:
@@ -97,9 +124,10 @@ def test_the_reply_to_a_failure_has_the_details() -> None:
         "What went wrong at check_health, release 42",
         "Error:\n```\nhttps://shop.example answers 502.\nExpected 200.\nAsked 5 times.\n"
         "Gave up.\n```",
-        "Its last lines:\n```\nworker died\nTraceback: &lt;boom&gt; &amp; 'gone'\n```",
+        "Its last lines:\n```\nline 1\nline 2\nline 3\nworker died\n"
+        "Traceback: &lt;boom&gt; &amp; 'gone'\n```",
         "Put back: backend on web1 and web2 (release 41), the proxy on both",
-        "Run next: `fairlead history prod`",
+        "What to do: Mend the worker.\nAll of it: `fairlead --verbose show 42`",
     )
 
 
@@ -183,9 +211,12 @@ NOTICES = st.builds(
     requests_lost=st.none() | st.integers(0),
     error=TEXT,
     log_tail=st.lists(TEXT, max_size=20).map(tuple),
+    previous=TEXT,
     put_back=TEXT,
+    next_step=TEXT,
     next_command=TEXT,
     url=TEXT | TEXT.map("https://x.example/".__add__),
+    run_url=TEXT | TEXT.map("https://x.example/".__add__),
 )
 
 
@@ -195,6 +226,6 @@ def test_every_message_keeps_to_the_limits_and_says_nothing_hidden(notice: Notic
         assert 1 <= len(message["blocks"]) <= 50
         for text in (message["text"], *(block["text"]["text"] for block in message["blocks"])):
             assert 1 <= len(text.encode("utf-16-le")) // 2 <= 3000
-            rest = re.sub(r"<https?://[^<>|\s]+\|Open the run>", "", text)
+            rest = re.sub(r"<https?://[^<>|\s]+\|Open the (run|environment)>", "", text)
             assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", rest)
             assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", rest)

@@ -1,0 +1,254 @@
+"""What people read in Slack about a release, whole, from its beginning to its end; and that Slack
+never decides how a release ends."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from fairlead.model import Release, ReleaseState, StepName, StepOutcome
+from tests.bench.bench import Bench, sha_of
+from tests.contract.fake_slack import TOKEN, FakeSlack, refused, running_slack
+from tests.contract.loopback import Answer, Asked, serving
+
+CHANGES = {
+    r"Time: [0-9.]+ s": "Time: …",
+    r"\d+ answered": "… answered",
+    r"/runs/flow-run/[0-9a-f-]{36}": "/runs/flow-run/…",
+}
+
+
+@dataclass
+class Channel:
+    """Where this test's project tells of its releases."""
+
+    bench: Bench
+    fake: FakeSlack
+    api: str
+
+    def shown(self) -> list[str]:
+        """Each message as it reads now, with what differs from run to run left out."""
+        return [text_of(message) for message in self.fake.messages.values()]
+
+    def asked(self) -> list[tuple[str, str]]:
+        """The calls in order: the method, and the headline that it brought."""
+        return [
+            (asked.path.removeprefix("/api/"), json.loads(asked.body)["text"])
+            for asked in self.fake.asked
+        ]
+
+    def links(self, port: int | None = None) -> str:
+        ui = self.bench.environ["PREFECT_API_URL"].removesuffix("/api")
+        return (
+            f"<http://{self.bench.project}.localhost:{port or self.bench.port}/"
+            f"|Open the environment> · <{ui}/runs/flow-run/…|Open the run>"
+        )
+
+    def forget(self) -> None:
+        self.fake.messages.clear()
+        self.fake.asked.clear()
+
+
+def text_of(message: dict[str, Any]) -> str:
+    text = "\n".join(block["text"]["text"] for block in message["blocks"])
+    for pattern, shown in CHANGES.items():
+        text = re.sub(pattern, shown, text)
+    return text
+
+
+def tell(bench: Bench, api: str, token: str = "env:SLACK_TOKEN") -> None:
+    slack = {"channel": "#releases", "token": token, "api": api}
+    bench.environ |= {"SLACK_TOKEN": TOKEN, "NO_PROXY": "127.0.0.1"}
+    bench.configure(environments={"dev": {"notify": {"slack": slack}}})
+
+
+def notices(bench: Bench) -> list[tuple[str, str | None, str | None]]:
+    """State, message and problem of each release that was told of."""
+
+    def look(store: Any) -> list[tuple[str, str | None, str | None]]:
+        with store.database.transaction() as connection:
+            rows = connection.execute(
+                "select state, message_id, error from notice order by release"
+            ).fetchall()
+        return [(row["state"], row["message_id"], row["error"]) for row in rows]
+
+    found: list[tuple[str, str | None, str | None]] = bench.read(look)
+    return found
+
+
+@pytest.fixture
+def channel(bench: Bench) -> Iterator[Channel]:
+    with running_slack() as (fake, api):
+        tell(bench, api)
+        yield Channel(bench, fake, api)
+
+
+def test_good_release_is_one_message_that_is_brought_up_to_date(
+    bench: Bench, channel: Channel
+) -> None:
+    sha = bench.push("v1")
+    bench.release(sha, reason="fix the price of veal")
+    begun = f"… Release 1: {bench.project} {sha[:7]} to dev is running"
+    ended = f"✔ Release 1: {bench.project} {sha[:7]} to dev succeeded"
+    assert channel.asked() == [("chat.postMessage", begun), ("chat.update", ended)]
+    assert channel.shown() == [
+        f"*{ended}*\n"
+        "Asked for by: tester\nWhy: fix the price of veal\nTime: …\n"
+        "Requests meanwhile: … answered, 0 lost\n"
+        f"{channel.links()}"
+    ]
+    assert notices(bench) == [("succeeded", "C024BE91L/1700000000.000000", None)]
+    first = text_of(json.loads(channel.fake.asked[0].body))
+    assert first == (
+        f"*{begun}*\nAsked for by: tester\nWhy: fix the price of veal\nTime: …\n{channel.links()}"
+    )
+
+
+def test_release_that_does_not_come_is_told_with_its_reason_and_what_serves(
+    bench: Bench, channel: Channel
+) -> None:
+    never = sha_of("never built")
+    bench.release(never)
+    repository = f"{bench.registry}/{bench.project}/web"
+    assert channel.shown() == [
+        f"*✖ Release 1: {bench.project} {never[:7]} to dev was refused. Nothing was touched*\n"
+        "Asked for by: tester\nStep: verify_build\nTime: …\n"
+        f"Error:\n```\n{repository} has no tag dev-{never}.\n```\n"
+        "What to do: Did the build push it? See what there is: fairlead tags SERVICE\n"
+        "All of it: `fairlead --verbose show 1`\n"
+        f"{channel.links()}"
+    ]
+    channel.forget()
+    failing = bench.push("v1", MIGRATE="fail")
+    bench.release(failing)
+    told, details = channel.shown()
+    assert told == (
+        f"*✖ Release 2: {bench.project} {failing[:7]} to dev failed. "
+        "Nothing ran there before, and nothing is served*\n"
+        "Asked for by: tester\nFailed at: migrate\nTime: …\n"
+        "Error:\n```\n'migrate' ended with exit code 7.\n```\n"
+        "Its last lines:\n```\n  Applying app.v1... OK\nERROR: column app.price does not exist\n"
+        "```\n"
+        "What to do: No container was changed. If this command should not run, write your own "
+        'list: [migrations] preset = "command", commands = [[…]]\n'
+        "All of it: `fairlead --verbose show 2`\n"
+        f"{channel.links()}"
+    )
+    assert details == (
+        "*What went wrong at migrate, release 2*\n"
+        "Error:\n```\n'migrate' ended with exit code 7.\n```\n"
+        "Its last lines:\n```\n  Applying app.v1... OK\nERROR: column app.price does not exist\n"
+        "```\n"
+        "What to do: No container was changed. If this command should not run, write your own "
+        'list: [migrations] preset = "command", commands = [[…]]\n'
+        "All of it: `fairlead --verbose show 2`"
+    )
+    (ts, _), (_, reply) = channel.fake.messages.items()
+    assert reply["thread_ts"] == ts
+
+
+def test_release_that_is_put_back_or_cannot_be_is_told_with_what_to_do(
+    bench: Bench, channel: Channel
+) -> None:
+    # An image that no other test has, because this one is lost below.
+    good = bench.release(bench.push("v1", OWNER=bench.project))
+    channel.forget()
+    bug = bench.push("v2", BEHAVIOUR="bug")
+    bench.release(bug)
+    answered = f'http://{bench.project}.localhost/ answered 500, not 200: "a bug".'
+    assert channel.shown() == [
+        f"*✖ Release 2: {bench.project} {bug[:7]} to dev failed and was put back. "
+        f"The old version {good.sha[:7]} serves again*\n"
+        "Asked for by: tester\nFailed at: check_health\nTime: …\n"
+        "Requests meanwhile: … answered, 0 lost\n"
+        f"Error:\n```\n{answered}\n```\n"
+        "All of it: `fairlead --verbose show 2`\n"
+        f"{channel.links()}",
+        "*What went wrong at check_health, release 2*\n"
+        f"Error:\n```\n{answered}\n```\n"
+        f"Put back: {good.sha[:7]} serves again; the database keeps app.v2, "
+        "and the old code answered its health checks on them\n"
+        "All of it: `fairlead --verbose show 2`",
+    ]
+    channel.forget()
+    lose_what_runs(bench, good)
+    worse = bench.push("v3", BEHAVIOUR="bug")
+    bench.release(worse)
+    told, details = channel.shown()
+    image = bench.read(lambda store: store.ledger.images(good.id))[0].reference
+    error = (
+        "Error:\n```\ndev was NOT put back.\n"
+        f"The release failed: {answered}\n"
+        f"Putting it back failed: local could not start {bench.project}-dev-web-1-1: "
+        f"No such image: {image}.\n```\n"
+    )
+    assert told.replace("1 lost", "… lost").replace("0 lost", "… lost") == (
+        f"*‼ Release 3: {bench.project} {worse[:7]} to dev failed and could NOT be put back. "
+        "A person has to act now*\n"
+        "Asked for by: tester\nFailed at: check_health\nTime: …\n"
+        "Requests meanwhile: … answered, … lost\n"
+        f"{error}"
+        "What to do: Mend the second error, then: fairlead settle dev\n"
+        "All of it: `fairlead --verbose show 3`\n"
+        f"{channel.links()}"
+    )
+    assert details == (
+        "*What went wrong at check_health, release 3*\n"
+        f"{error}"
+        "What to do: Mend the second error, then: fairlead settle dev\n"
+        "All of it: `fairlead --verbose show 3`"
+    )
+    assert [state for state, _, _ in notices(bench)] == [
+        "succeeded",
+        "rolled_back",
+        "rollback_failed",
+    ]
+
+
+def lose_what_runs(bench: Bench, release: Release) -> None:
+    """Somebody cleans up too much: container and image of what runs are gone."""
+    container = bench.engine.containers.get(f"{bench.project}-dev-web-{release.id}-1")
+    image = container.image
+    assert image is not None
+    container.remove(force=True)
+    bench.engine.images.remove(str(image.id), force=True)
+
+
+def test_slack_that_is_away_or_says_no_or_hangs_never_fails_a_release(
+    bench: Bench, channel: Channel
+) -> None:
+    channel.fake.scripted = [refused("not_in_channel")] * 2
+    problems = [succeeds(bench, "v1")]
+    tell(bench, "http://127.0.0.1:1/api/")
+    problems.append(succeeds(bench, "v2"))
+    with serving(silent) as address:
+        tell(bench, f"http://{address}/api/")
+        problems.append(succeeds(bench, "v3"))
+    tell(bench, channel.api, token="env:NO_SUCH_TOKEN")
+    problems.append(succeeds(bench, "v4"))
+    assert problems == [
+        "Slack did not take a message for #releases: not_in_channel.",
+        "Slack did not take a message for #releases: unreachable.",
+        "Slack did not take a message for #releases: timeout.",
+        "The secret env:NO_SUCH_TOKEN is not there: the environment variable is not set.",
+    ]
+    assert notices(bench) == [("succeeded", None, problem) for problem in problems]
+    assert bench.serves() == "v4"
+
+
+def silent(_: Asked) -> Answer:
+    time.sleep(7)
+    return Answer()
+
+
+def succeeds(bench: Bench, version: str) -> str:
+    """The release does; what its history says of telling."""
+    release = bench.release(bench.push(version))
+    assert release.state is ReleaseState.SUCCEEDED
+    (step,) = (step for step in bench.steps(release.id) if step.name is StepName.NOTIFY)
+    assert step.outcome is StepOutcome.SUCCEEDED
+    return step.detail
