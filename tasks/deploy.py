@@ -23,14 +23,19 @@ def deploy(run: Run) -> None:
         run.touched = True
         for line in at_once(lambda site: site.prepare(run.config), run.sites):
             step.say(line)
-        run.outsides = [run.project.outside(run.settings, site) for site in run.sites]
-        run.probe = Probe(run.outsides, run.config.smoke[0].path if run.config.smoke else "/")
         if run.previous is not None:
-            run.probe.start()
+            _look_from_outside(run)
         for batch in batches(run.sites, run.settings.batch):
             _cut_over(run, batch, step)
-        run.probe.start()
+        if run.previous is None:
+            _look_from_outside(run)  # before the switch there was nothing to see, no certificate
         step.detail = f"serving on {', '.join(site.host for site in run.sites)}"
+
+
+def _look_from_outside(run: Run) -> None:
+    run.outsides = [run.project.outside(run.settings, site) for site in run.sites]
+    run.probe = Probe(run.outsides, run.config.smoke[0].path if run.config.smoke else "/")
+    run.probe.start()
 
 
 def _cut_over(run: Run, batch: Sequence[Site], step: StepLog) -> None:

@@ -38,7 +38,10 @@ def apps(settings: Environment, routes: list[dict[str, Any]]) -> dict[str, Any]:
     http = {"http": {"servers": {"main": server}}}
     if settings.tls != "internal":
         return http
-    return {**http, "tls": {"automation": {"policies": [{"issuers": [{"module": "internal"}]}]}}}
+    own = {"automation": {"policies": [{"issuers": [{"module": "internal"}]}]}}
+    # Nobody else in the proxy's container needs to trust it, and trying to takes a second a switch.
+    untrusted = {"certificate_authorities": {"local": {"install_trust": False}}}
+    return {**http, "tls": own, "pki": untrusted}
 
 
 def routes(target: Target) -> list[dict[str, Any]]:

@@ -257,7 +257,8 @@ def test_with_tls_the_proxy_gets_its_certificates_by_itself() -> None:
     http = {"http": {"servers": {"main": {"listen": [":443"], "routes": [NOT_FOUND]}}}}
     assert apps("auto") == http
     own = {"automation": {"policies": [{"issuers": [{"module": "internal"}]}]}}
-    assert apps("internal") == {**http, "tls": own}
+    untrusted = {"certificate_authorities": {"local": {"install_trust": False}}}
+    assert apps("internal") == {**http, "tls": own, "pki": untrusted}
 
 
 def test_where_nothing_was_released_the_proxy_says_so() -> None:
