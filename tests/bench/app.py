@@ -2,8 +2,8 @@
 
 What it does wrong is baked into its image: BEHAVIOUR is `good`, `exits` (at once, with 3), `sick`
 (its health never comes), `bug` (/ answers 500 while its health is fine), `deaf` (ignores SIGTERM).
-`python3 app.py migrate` does what MIGRATE says: `good`, `fail` (exit code 7), `hang`, `shout` (prints
-its whole environment and succeeds), `locks` (waits for a lock in PostgreSQL; not without libpq).
+`python3 app.py migrate` does what MIGRATE says: `good`, `fail` (exit code 7), `hang`, `shout`
+(prints its whole environment and succeeds).
 """
 
 import json
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 BEHAVIOUR = os.environ.get("BEHAVIOUR", "good")
@@ -32,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(float(parse_qs(url.query)["seconds"][0]))
             self.answer(200, VERSION)
         elif url.path == "/file":
-            self.answer(200, open(parse_qs(url.query)["path"][0]).read())
+            self.answer(200, Path(parse_qs(url.query)["path"][0]).read_text())
         elif url.path == "/environment":
             self.answer(200, json.dumps(sorted(os.environ)))
         elif BEHAVIOUR == "bug":
