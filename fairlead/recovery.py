@@ -16,6 +16,7 @@ from fairlead.errors import FairleadError, NotSettled
 from fairlead.lease import Held
 from fairlead.model import Placement, Release, ReleaseState, Step, StepName, StepOutcome
 from fairlead.project import Project
+from fairlead.redact import blank
 
 ENDED_BY_US = (
     "The process that made it died during {step}; {what}. The database keeps what was migrated."
@@ -34,6 +35,7 @@ def settle(project: Project, environment: str, lease: Held) -> str | None:
     try:
         done = _settled(project, release, lines.append)
     except FairleadError as error:
+        blank(error, project.redact)
         _end_step(project, release, attempt, StepOutcome.FAILED, str(error), lines)
         raise NotSettled(environment, release.id, project.redact(str(error))) from error
     _end_step(project, release, attempt, StepOutcome.SUCCEEDED, done, lines)

@@ -5,7 +5,8 @@ Pure; what a secret is has to be handed in.
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 from urllib.parse import quote_from_bytes, quote_plus, unquote, urlsplit
 
 MASK = "***"
@@ -18,9 +19,10 @@ class Redactor:
     """Replaces each of `secrets` in a text by ***; call it with the text.
 
     Blanked are the value, each of its lines, the password in it where it is a URL, and each of
-    these percent-encoded (RFC 3986), escaped as in JSON (RFC 8259) and in base64 (RFC 4648), also
-    where it begins in the middle of what was encoded, as in `Authorization: Basic`. Values and
-    forms shorter than 4 characters are ignored. Time is linear in the text for given secrets.
+    these percent-encoded (RFC 3986), escaped as in JSON (RFC 8259) or by Python's repr, and in
+    base64 (RFC 4648), also where it begins in the middle of what was encoded, as in
+    `Authorization: Basic`. Values and forms shorter than 4 characters are ignored. Time is linear
+    in the text for given secrets.
     """
 
     __slots__ = ("_forms",)
@@ -36,6 +38,28 @@ class Redactor:
             pieces += [text[clean_until:start], MASK]
             clean_until = end
         return "".join([*pieces, text[clean_until:]])
+
+
+def blank(error: BaseException, redact: Callable[[str], str]) -> None:
+    """Blank secrets in the texts of `error` and of all that led to it: a traceback shows them."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.args = tuple(_blanked(value, redact) for value in one.args)
+        vars(one).update({name: _blanked(value, redact) for name, value in vars(one).items()})
+        left += [one.__cause__, one.__context__]
+
+
+def _blanked(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, tuple):
+        return tuple(_blanked(part, redact) for part in value)
+    return value
 
 
 def _parts(secret: str) -> Iterator[str]:
@@ -63,6 +87,7 @@ def _forms(part: str) -> Iterator[str]:
     yield quote_plus(raw)
     yield json.dumps(part)[1:-1]
     yield json.dumps(part, ensure_ascii=False)[1:-1]
+    yield repr(part)[1:-1]
     for encoded in _base64(raw):
         yield encoded
         yield encoded.translate(str.maketrans("+/", "-_"))

@@ -17,6 +17,7 @@ from fairlead.errors import FairleadError, Refused, RollbackFailed
 from fairlead.lease import Held
 from fairlead.model import Image, Release, ReleaseState, StepName, StepOutcome
 from fairlead.project import Project
+from fairlead.redact import blank
 
 LOG = logging.getLogger("fairlead")
 TAIL = 200  # lines of a step's log that the history keeps
@@ -118,6 +119,7 @@ class Run:
             yield log
             outcome = StepOutcome.SKIPPED if log.skipped else StepOutcome.SUCCEEDED
         except BaseException as failure:
+            blank(failure, self.redact)  # whoever catches it writes it down
             error = self.redact(words(failure))
             raise
         finally:
@@ -165,4 +167,6 @@ def words(failure: BaseException) -> str:
     """What the history says of a failure: our own message, or type and text of a stranger's."""
     if isinstance(failure, FairleadError):
         return str(failure)
+    if not isinstance(failure, Exception):  # Ctrl-C, SIGTERM, a cancel in Prefect
+        return f"It was stopped from outside ({type(failure).__name__})."
     return "".join(traceback.format_exception_only(failure)).strip()

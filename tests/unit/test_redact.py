@@ -3,13 +3,15 @@
 import base64
 import json
 import time
+import traceback
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.redact import MASK, Redactor
+from fairlead.errors import JobFailed
+from fairlead.redact import MASK, Redactor, blank
 
 # A star in a secret could be made up by the masks beside it; a secret of four characters has none.
 SECRETS = st.lists(
@@ -28,6 +30,7 @@ TEXTS = st.text(max_size=60)
         ("abc", "abc", "abc"),
         ("", "nothing", "nothing"),
         ('qu"o\\te', 'say {"p": "qu\\"o\\\\te"}', 'say {"p": "***"}'),
+        ('it\'s \\n "x"', "{'key': 'it\\'s \\\\n \"x\"'}", "{'key': '***'}"),
         ("füße", 'as JSON: "f\\u00fc\\u00dfe"', 'as JSON: "***"'),
         ("p@ss/word", "postgres://u:p%40ss%2Fword@db/x", "postgres://u:***@db/x"),
         ("pass word", "a=pass+word&b=pass%20word", "a=***&b=***"),
@@ -42,6 +45,18 @@ TEXTS = st.text(max_size=60)
 )
 def test_a_secret_becomes_stars(secret: str, text: str, clean: str) -> None:
     assert Redactor([secret, "abcd"])(text) == clean
+
+
+def test_an_error_and_all_that_led_to_it_are_blanked() -> None:
+    cause, error = ValueError("at s3cr3t", 7), JobFailed(["migrate"], "said s3cr3t", ["key=s3cr3t"])
+    error.__cause__, cause.__context__ = cause, error
+    blank(error, Redactor(["s3cr3t"]))
+    assert (cause.args, error.summary, error.tail) == (
+        ("at ***", 7),
+        "`migrate` said ***.",
+        ("key=***",),
+    )
+    assert "s3cr3t" not in "".join(traceback.format_exception(error))
 
 
 def test_overlapping_secrets_leave_no_rest() -> None:
