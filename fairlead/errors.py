@@ -9,7 +9,8 @@ from datetime import datetime
 
 
 class FairleadError(Exception):
-    """Base of all. `str()` is the whole message; `next_step` is its last line."""
+    """Base of all. `str()` is the whole message; `next_step` is its last line, `summary` the
+    message without the last lines of a log."""
 
     exit_code = 4
 
@@ -17,6 +18,10 @@ class FairleadError(Exception):
         super().__init__(f"{message}\n{next_step}" if next_step else message)
         self.message = message
         self.next_step = next_step
+
+    @property
+    def summary(self) -> str:
+        return self.message
 
 
 # -- 2: the input or the config is wrong -----------------------------------------------------
@@ -208,26 +213,37 @@ class StepFailed(FairleadError):
     """A step failed; what was changed is put back."""
 
 
-class JobFailed(StepFailed):
+class FailedWithLog(StepFailed):
+    """What failed wrote something: `tail` holds its last lines."""
+
+    def __init__(self, summary: str, tail: Sequence[str], *, next_step: str = "") -> None:
+        self.tail = tuple(tail)
+        self._summary = summary
+        lines = "\n".join(f"    {line}" for line in tail) or "    (it printed nothing)"
+        super().__init__(f"{summary} Its last lines:\n{lines}", next_step=next_step)
+
+    @property
+    def summary(self) -> str:
+        return self._summary
+
+
+class JobFailed(FailedWithLog):
     """A command of a one-off container ended with another code than 0, or did not end in time."""
 
     def __init__(self, command: Sequence[str], why: str, tail: Sequence[str]) -> None:
-        self.tail = tuple(tail)
-        lines = "\n".join(f"    {line}" for line in tail) or "    (it printed nothing)"
         super().__init__(
-            f"`{' '.join(command)}` {why}. Its last lines:\n{lines}",
+            f"`{' '.join(command)}` {why}.",
+            tail,
             next_step="No container was changed. If this command should not run, write your own "
             'list: [migrations] preset = "command", commands = [[…]]',
         )
 
 
-class ContainerFailed(StepFailed):
+class ContainerFailed(FailedWithLog):
     """A service's container exited or never became healthy."""
 
     def __init__(self, service: str, host: str, why: str, tail: Sequence[str]) -> None:
-        self.tail = tuple(tail)
-        lines = "\n".join(f"    {line}" for line in tail) or "    (it printed nothing)"
-        super().__init__(f"{service} on {host} {why}. Its last lines:\n{lines}")
+        super().__init__(f"{service} on {host} {why}.", tail)
 
 
 class ImageNotPulled(StepFailed):

@@ -1,9 +1,10 @@
 """What every flow does around its steps: opening the project, naming the run, its log."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 from prefect import runtime
 from prefect.client.orchestration import get_client
@@ -12,10 +13,12 @@ from prefect.logging.handlers import APILogHandler
 from prefect.states import Completed, Failed
 
 from fairlead.config import find
-from fairlead.errors import InputError
+from fairlead.errors import FairleadError, InputError
 from fairlead.model import EXIT_CODES, Request
 from fairlead.project import Project
 from tasks.blocks import prefect_secret
+
+Parameters = ParamSpec("Parameters")
 
 
 @contextmanager
@@ -29,6 +32,24 @@ def opened() -> Iterator[Project]:
         yield project
     finally:
         project.close()
+
+
+def ending_in_our_words(steps: Callable[Parameters, State]) -> Callable[Parameters, State]:
+    """An error of ours becomes the run's final state as it reads, without a traceback."""
+
+    @wraps(steps)
+    def ended(*args: Parameters.args, **kwargs: Parameters.kwargs) -> State:
+        try:
+            return steps(*args, **kwargs)
+        except FairleadError as error:
+            return Failed(message="\n".join(filter(None, [error.summary, error.next_step])))
+
+    return ended
+
+
+def flow_run() -> str | None:
+    """The id of this run, for the history."""
+    return str(runtime.flow_run.id) if runtime.flow_run.id else None
 
 
 def named() -> str:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from fairlead.model import ReleaseKind, Request, parse_sha
 from fairlead.releasing import releasing
-from flows.frame import answered_before, named, opened, this_run
+from flows.frame import answered_before, ending_in_our_words, flow_run, named, opened, this_run
 from tasks.check_health import check_health
 from tasks.deploy import deploy
 from tasks.migrate import migrate
@@ -20,34 +20,31 @@ from tasks.record import move_tags, record, retire
 from tasks.roll_back import roll_back
 from tasks.verify_build import verify_build
 
-Sha = Annotated[
-    str,
-    Field(pattern=r"^[0-9a-f]{40}$", description="The commit to release: all 40 hex digits."),
-]
-
 
 @flow(name="release", flow_run_name=named, persist_result=False)
+@ending_in_our_words
 def release(
-    environment: Annotated[str, Field(description="Where to: a name of fairlead.toml.")],
-    sha: Sha,
-    reason: Annotated[str, Field(description="Why, for the history.", max_length=500)] = "",
-    requested_by: Annotated[str, Field(description="Who you are.", max_length=100)] = "",
-    source: Annotated[
-        str, Field(description="Promote what this environment's tag names; empty: its own.")
-    ] = "",
-    wait_minutes: Annotated[
-        float, Field(description="How long to wait for a release that is running.", ge=0, le=1440)
-    ] = 0,
-    if_unchanged: Annotated[
-        Literal["do nothing", "release again"],
-        Field(description="What to do when the environment runs exactly this already."),
-    ] = "do nothing",
-    request_id: Annotated[
-        str, Field(description="Names the request: the same one is served once; may be empty.")
-    ] = "",
+    environment: str,
+    sha: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")],
+    reason: Annotated[str, Field(max_length=500)] = "",
+    requested_by: Annotated[str, Field(max_length=100)] = "",
+    source: str = "",
+    wait_minutes: Annotated[float, Field(ge=0, le=1440)] = 0,
+    if_unchanged: Literal["do nothing", "release again"] = "do nothing",
+    request_id: str = "",
 ) -> State:
     """Prove the build, migrate the database, swap the containers without dropping a request,
     prove the result, record it. What fails is put back by itself.
+
+    Args:
+        environment: Where to: a name of fairlead.toml.
+        sha: The commit to release: all 40 hex digits.
+        reason: Why, for the history.
+        requested_by: Who you are, for the history.
+        source: Promote what this environment's tag names; empty: its own.
+        wait_minutes: How long to wait for a release that is running, instead of being refused.
+        if_unchanged: What to do when the environment runs exactly this already.
+        request_id: Names the request: the same one is served once; may be empty.
     """
     request = Request(
         environment=environment,
@@ -62,7 +59,7 @@ def release(
         if before := answered_before(project, request):
             return before
         with (
-            releasing(project, request, wait=wait_minutes * 60) as run,
+            releasing(project, request, flow_run=flow_run(), wait=wait_minutes * 60) as run,
             telling(run),
         ):
             preflight(run)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from fairlead.going_back import way_back
 from fairlead.releasing import releasing
-from flows.frame import answered_before, named, opened, this_run
+from flows.frame import answered_before, ending_in_our_words, flow_run, named, opened, this_run
 from tasks.check_health import check_health
 from tasks.deploy import deploy
 from tasks.notify import telling
@@ -21,27 +21,26 @@ from tasks.verify_build import take_recorded
 
 
 @flow(name="rollback", flow_run_name=named, persist_result=False)
+@ending_in_our_words
 def rollback(
-    environment: Annotated[str, Field(description="Where: a name of fairlead.toml.")],
-    sha: Annotated[
-        str,
-        Field(
-            pattern=r"^([0-9a-f]{40})?$",
-            description="A commit that was released there before; empty: the one before this.",
-        ),
-    ] = "",
-    reason: Annotated[str, Field(description="Why, for the history.", max_length=500)] = "",
-    requested_by: Annotated[str, Field(description="Who you are.", max_length=100)] = "",
-    wait_minutes: Annotated[
-        float, Field(description="How long to wait for a release that is running.", ge=0, le=1440)
-    ] = 0,
-    request_id: Annotated[
-        str, Field(description="Names the request: the same one is served once; may be empty.")
-    ] = "",
+    environment: str,
+    sha: Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")] = "",
+    reason: Annotated[str, Field(max_length=500)] = "",
+    requested_by: Annotated[str, Field(max_length=100)] = "",
+    wait_minutes: Annotated[float, Field(ge=0, le=1440)] = 0,
+    request_id: str = "",
 ) -> State:
     """Start the recorded containers with the recorded config, switch, prove, record.
 
     The database is not rolled back: the old code runs on the migrations that stay.
+
+    Args:
+        environment: Where: a name of fairlead.toml.
+        sha: A commit that was released there before; empty: the one before this.
+        reason: Why, for the history.
+        requested_by: Who you are, for the history.
+        wait_minutes: How long to wait for a release that is running, instead of being refused.
+        request_id: Names the request: the same one is served once; may be empty.
     """
     with opened() as project:
         back = way_back(project, environment, sha)
@@ -52,6 +51,7 @@ def rollback(
             releasing(
                 project,
                 request,
+                flow_run=flow_run(),
                 wait=wait_minutes * 60,
                 config=back.target.config,
                 origin=back.target.origin,

@@ -9,7 +9,7 @@ from prefect import runtime, task
 from prefect.utilities.urls import url_for
 
 from fairlead.config import Slack
-from fairlead.errors import ContainerFailed, FairleadError, JobFailed
+from fairlead.errors import FailedWithLog, FairleadError
 from fairlead.model import ReleaseState, Step, StepName, StepOutcome
 from fairlead.notify import Notice, Posted
 from fairlead.notify.slack_message import FAILURES
@@ -100,15 +100,13 @@ def _notice(run: Run, state: ReleaseState) -> Notice:
 
 
 def _error(failure: BaseException) -> str:
-    """What happened, without the last lines and without what to do, which are told beside it."""
-    if isinstance(failure, JobFailed | ContainerFailed):
-        return failure.message.partition("\n")[0].removesuffix(" Its last lines:")
-    return failure.message if isinstance(failure, FairleadError) else words(failure)
+    """What happened; its last lines and what to do are told beside it."""
+    return failure.summary if isinstance(failure, FairleadError) else words(failure)
 
 
 def _tail(failure: BaseException | None, failed: Step | None) -> Sequence[str]:
     """The last lines of the job or container that failed, or else of the step."""
-    if isinstance(failure, JobFailed | ContainerFailed):
+    if isinstance(failure, FailedWithLog):
         return failure.tail
     return failed.log_tail.splitlines()[-20:] if failed else ()
 

@@ -202,6 +202,7 @@ def test_every_error_is_asserted_here() -> None:
         errors.InputError,
         errors.Refused,
         errors.StepFailed,
+        errors.FailedWithLog,
     }
     defined = {
         kind
