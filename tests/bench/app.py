@@ -1,11 +1,13 @@
 """The application of the integration tests: one file, real HTTP, ends well on SIGTERM.
 
 What it does wrong is baked into its image: BEHAVIOUR is `good`, `exits` (at once, with 3), `sick`
-(its health never comes), `bug` (/ answers 500 while its health is fine), `deaf` (ignores SIGTERM).
+(its health never comes), `bug` (/ answers 500 while its health is fine), `deaf` (ignores SIGTERM),
+`tells` (prints its whole environment and exits with 3), `blurts` (/ answers 500 and all of it).
 `python3 app.py migrate` does what MIGRATE says: `good`, `fail` (exit code 7), `hang`, `shout`
 (prints its whole environment and succeeds).
 """
 
+import base64
 import json
 import os
 import signal
@@ -36,6 +38,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, Path(parse_qs(url.query)["path"][0]).read_text())
         elif url.path == "/environment":
             self.answer(200, json.dumps(sorted(os.environ)))
+        elif BEHAVIOUR == "blurts":
+            self.answer(500, everything())
         elif BEHAVIOUR == "bug":
             self.answer(500, "a bug")
         else:
@@ -57,10 +61,22 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
+def everything() -> str:
+    """The whole environment, as JSON, as it is, and in base64; the secrets first."""
+    found = dict(
+        sorted(os.environ.items(), key=lambda item: item[0] not in ("APP_KEY", "DATABASE_URL"))
+    )
+    plain = " ".join(f"{name}={value}" for name, value in found.items())
+    return f"{plain} {json.dumps(found)} {base64.b64encode(plain.encode()).decode()}"
+
+
 def serve() -> None:
     print(f"version {VERSION} starts, {BEHAVIOUR}", flush=True)
     if BEHAVIOUR == "exits":
         print("cannot go on: no configuration", flush=True)
+        sys.exit(3)
+    if BEHAVIOUR == "tells":
+        print(everything(), flush=True)
         sys.exit(3)
     server = Server(("", 8000), Handler)
 
@@ -87,10 +103,11 @@ def migrate() -> None:
     wanted = os.environ.get("MIGRATE", "good")
     print(f"  Applying app.{VERSION}... OK", flush=True)
     if wanted == "shout":
-        print(json.dumps(dict(os.environ)), flush=True)
+        print(everything(), flush=True)
         print("to stderr: " + repr(dict(os.environ)), file=sys.stderr, flush=True)
     if wanted == "fail":
-        print("ERROR: column app.price does not exist", file=sys.stderr, flush=True)
+        # Not to stderr: the engine keeps no order between the two.
+        print("ERROR: column app.price does not exist", flush=True)
         sys.exit(7)
     if wanted == "hang":
         time.sleep(3600)
