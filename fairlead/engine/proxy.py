@@ -170,7 +170,9 @@ class ProxyOnHost:
         }
 
     def connections(self, address: str, port: int) -> int:
-        """How many requests the proxy is still having answered by a container."""
+        """How many requests the proxy, if it is there, is still having answered by a container."""
+        if self._container is None and self._find() is None:
+            return 0
         with engine_errors(self._host, "count connections"):
             tables: Any = (
                 self._running().exec_run(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).output
@@ -209,6 +211,7 @@ class ProxyOnHost:
         if found is not None:
             with engine_errors(self._host, "remove the proxy"):
                 found.remove(force=True)
+        self._container = None
 
     def _find(self) -> Container | None:
         with engine_errors(self._host, "look for the proxy"):

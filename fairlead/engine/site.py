@@ -148,11 +148,14 @@ class Site:
             self._remove(found)
 
     def clear(self, say: Say) -> None:
-        """Leave nothing of the environment here but the volumes of its services."""
+        """Leave nothing of the environment here but the volumes of its services.
+
+        The proxy goes first: requests that go on coming would keep what is drained busy.
+        """
+        self.proxy.remove()
         for origin in self.origins():
             self.remove(origin, say)
         self.end_jobs()
-        self.proxy.remove()
         with engine_errors(self.host, f"remove the network {self._prefix}"):
             for network in self.client.networks.list(names=[f"^{self._prefix}$"]):
                 network.remove()
