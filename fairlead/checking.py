@@ -102,7 +102,8 @@ def _tried(what: str, attempt: Callable[[], str]) -> Finding:
 
 
 def _secrets(project: Project, config: Config, environment: str) -> str:
-    return f"{len(project.know_secrets(config, environment))} are there"
+    names = sorted(project.know_secrets(config, environment))
+    return ", ".join(names) or "none is needed"
 
 
 def _engine(host: Host) -> str:

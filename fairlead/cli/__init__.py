@@ -24,6 +24,16 @@ COMMANDS = {
 }
 
 
+def _verbose() -> click.Option:
+    """`--verbose` may stand after a command too."""
+
+    def note(ctx: click.Context, _: click.Parameter, given: bool) -> None:
+        ctx.obj["verbose"] = ctx.obj["verbose"] or given
+
+    words = "Every line a step says, and tracebacks."
+    return click.Option(["--verbose"], is_flag=True, help=words, expose_value=False, callback=note)
+
+
 class Commands(click.Group):
     """A group that knows the names and first lines of its commands without importing them."""
 
@@ -35,6 +45,8 @@ class Commands(click.Group):
             return None
         command: Any = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         assert isinstance(command, click.Command)
+        if all(option.name != "verbose" for option in command.params):
+            command.params.append(_verbose())
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

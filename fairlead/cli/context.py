@@ -39,9 +39,10 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def when(moment: datetime | None) -> str:
+def when(moment: datetime | None, *, seconds: bool = True) -> str:
     """In the reader's own time zone."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+    shape = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    return moment.astimezone().strftime(shape) if moment else ""
 
 
 def took(seconds: float | None) -> str:

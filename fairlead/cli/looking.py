@@ -27,7 +27,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
             (
                 row["environment"],
                 (row["sha"] or "nothing")[:12],
-                when(row["since"]),
+                when(row["since"], seconds=False),
                 row["requested_by"] or "",
                 ", ".join(row["hosts"]),
                 row["now"],
@@ -86,21 +86,13 @@ def history(ctx: click.Context, environment: str | None, limit: int, as_json: bo
         return
     from fairlead.cli.tables import print_table  # noqa: PLC0415
 
+    columns = ("ID", "ENVIRONMENT", "COMMIT", "KIND", "STATE", "STARTED", "TOOK", "LOST", "BY")
+    rows = [_row(release) for release in found]
     print_table(
-        (
-            "ID",
-            "ENVIRONMENT",
-            "COMMIT",
-            "KIND",
-            "STATE",
-            "STARTED",
-            "TOOK",
-            "LOST",
-            "BY",
-            "VIA",
-            "REASON",
-        ),
-        [_row(release) for release in found],
+        (*columns, "REASON"),
+        rows,
+        empty="Nothing has been released yet.",
+        spare=("KIND", "BY", "LOST"),
     )
 
 
@@ -112,11 +104,10 @@ def _row(release: Release) -> tuple[str, ...]:
         release.sha[:7],
         release.kind,
         release.state,
-        when(release.started_at),
+        when(release.started_at, seconds=False),
         took(release.seconds),
         lost,
         release.requested_by,
-        release.requested_via,
         release.reason,
     )
 
@@ -162,4 +153,5 @@ def tags(ctx: click.Context, service: str, as_json: bool) -> None:
         return
     from fairlead.cli.tables import print_table  # noqa: PLC0415
 
-    print_table(("TAG", "RUNS IN"), [(str(row["tag"]), ", ".join(row["runs_in"])) for row in rows])
+    shown = [(str(row["tag"]), ", ".join(row["runs_in"])) for row in rows]
+    print_table(("TAG", "RUNS IN"), shown, empty=f"{service} has no tag yet.")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fairlead.cli.context import took, when
-from fairlead.cli.tables import console, print_lines, print_table
+from fairlead.cli.tables import print_line, print_lines, print_table
 from fairlead.model import Image, Release, Step
 
 
@@ -26,14 +26,16 @@ def show_release(
             ("error", release.error or ""),
         ]
     )
-    console().print()
-    print_table(("STEP", "OUTCOME", "TOOK", "WHAT"), [_row(step) for step in steps])
+    print_line("")
+    columns = ("STEP", "OUTCOME", "TOOK", "WHAT")
+    print_table(columns, [_row(step) for step in steps], empty="No step was begun.")
     if images:
-        console().print()
+        print_line("")
         print_table(("SERVICE", "IMAGE"), [(image.service, image.reference) for image in images])
     for step in steps if logs else ():
         if step.log_tail:
-            console().print(f"\n{step.name}", style="bold")
+            print_line("")
+            print_line(_called(step), "bold")
             print_lines([("", step.log_tail)])
 
 
@@ -43,8 +45,11 @@ def _requests(release: Release) -> str:
     return f"{release.requests_answered} answered, {release.requests_lost} lost"
 
 
+def _called(step: Step) -> str:
+    return step.name if step.attempt == 1 else f"{step.name} (try {step.attempt})"
+
+
 def _row(step: Step) -> tuple[str, ...]:
-    name = step.name if step.attempt == 1 else f"{step.name} (try {step.attempt})"
     seconds = (step.ended_at - step.started_at).total_seconds() if step.ended_at else None
     what = step.detail or (step.error or "").partition("\n")[0]
-    return name, step.outcome or "not ended", took(seconds), what
+    return _called(step), step.outcome or "not ended", took(seconds), what
