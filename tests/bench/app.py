@@ -2,7 +2,8 @@
 
 What it does wrong is baked into its image: BEHAVIOUR is `good`, `exits` (at once, with 3), `sick`
 (its health never comes), `bug` (/ answers 500 while its health is fine), `deaf` (ignores SIGTERM),
-`tells` (prints its whole environment and exits with 3), `blurts` (/ answers 500 and all of it).
+`tells` (prints its whole environment and exits with 3), `blurts` (/ answers 500 and all of it),
+`picky` (exits with 3 where there is a file /data/broken).
 `python3 app.py migrate` does what MIGRATE says: `good`, `fail` (exit code 7), `hang`, `shout`
 (prints its whole environment and succeeds).
 """
@@ -72,7 +73,7 @@ def everything() -> str:
 
 def serve() -> None:
     print(f"version {VERSION} starts, {BEHAVIOUR}", flush=True)
-    if BEHAVIOUR == "exits":
+    if BEHAVIOUR == "exits" or (BEHAVIOUR == "picky" and os.path.exists("/data/broken")):
         print("cannot go on: no configuration", flush=True)
         sys.exit(3)
     if BEHAVIOUR == "tells":
