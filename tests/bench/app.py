@@ -17,6 +17,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 BEHAVIOUR = os.environ.get("BEHAVIOUR", "good")
@@ -73,7 +74,7 @@ def everything() -> str:
 
 def serve() -> None:
     print(f"version {VERSION} starts, {BEHAVIOUR}", flush=True)
-    if BEHAVIOUR == "exits" or (BEHAVIOUR == "picky" and os.path.exists("/data/broken")):
+    if BEHAVIOUR == "exits" or (BEHAVIOUR == "picky" and Path("/data/broken").exists()):
         print("cannot go on: no configuration", flush=True)
         sys.exit(3)
     if BEHAVIOUR == "tells":
