@@ -49,7 +49,7 @@ def took(seconds: float | None) -> str:
     """`4.2 s`, `3 min 05 s`, `2 h 07 min`."""
     if seconds is None:
         return ""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

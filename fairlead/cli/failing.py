@@ -20,10 +20,9 @@ def print_failure(error: BaseException, *, verbose: bool) -> None:
     seen = str(error)
     cause = error.__cause__
     while cause is not None:
-        words = _words(cause)
-        if words not in seen:
-            click.echo(f"  because: {plain(words)}", err=True)
-            seen += words
+        if _reason(cause) not in seen:
+            click.echo(f"  because: {plain(_words(cause))}", err=True)
+            seen += _words(cause)
         cause = cause.__cause__
     if not isinstance(error, FairleadError) and not verbose:
         click.echo("  This is not an error Fairlead knows. See all of it: --verbose", err=True)
@@ -34,6 +33,12 @@ def _words(error: BaseException) -> str:
     if isinstance(error, FairleadError):
         return str(error)
     return "".join(traceback.format_exception_only(error)).strip()
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what it says, or its name: where a message has it, nothing is to add."""
+    said = error.strerror if isinstance(error, OSError) else str(error)
+    return (said or "").strip().partition("\n")[0] or type(error).__name__
 
 
 def plain(text: str) -> str:
