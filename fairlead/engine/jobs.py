@@ -80,7 +80,7 @@ def run_job(
             timer.cancel()
             made.remove(force=True, v=True)
     if expired.is_set():
-        raise JobFailed(shown or command, f"was killed after {timeout:g} s", list(tail))
+        raise JobFailed(shown or command, f"was killed after {round(timeout, 1):g} s", list(tail))
     if code != 0:
         raise JobFailed(shown or command, f"ended with exit code {code}", list(tail))
     return list(tail)
