@@ -49,7 +49,7 @@ def _watch(project: Project, request: str, started: Started, screen: "Screen") -
     with screen:
         for release in _looks(project, request, started):
             if release is None:
-                screen.now(started.waiting() or "waiting for a worker to start")
+                screen.now(started.waiting() or "starting …")
                 continue
             for step in project.store.steps.of(release.id):
                 if step.outcome is None:
@@ -90,7 +90,7 @@ def _tell_outcome(release: Release, screen: "Screen") -> None:
     )
     if release.error:
         screen.line(release.error, "")
-        screen.line(f"All of it: fairlead --verbose show {release.id}", "dim")
+        screen.line(f"All of it: fairlead show {release.id} --verbose", "dim")
 
 
 class Screen:
