@@ -17,7 +17,6 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 BEHAVIOUR = os.environ.get("BEHAVIOUR", "good")
