@@ -40,7 +40,7 @@ def follow(
     if release is None:
         click.echo(f"error: no release was made. {plain(started.ended() or '')}", err=True)
         return 3
-    return EXIT_CODES.get(release.state, 4)
+    return EXIT_CODES.get(release.state, 5)  # still running: its process died
 
 
 def _watch(project: Project, request: str, started: Started, screen: "Screen") -> None:
@@ -77,6 +77,9 @@ def _is_over(project: Project, release: Release) -> bool:
 
 
 def _tell_outcome(release: Release, screen: "Screen") -> None:
+    if release.state is ReleaseState.RUNNING:
+        _tell_death(release, screen)
+        return
     lost = release.requests_lost
     figures = [took(release.seconds)]
     if lost is not None:
@@ -91,6 +94,15 @@ def _tell_outcome(release: Release, screen: "Screen") -> None:
     if release.error:
         screen.line(release.error, "")
         screen.line(f"All of it: fairlead show {release.id} --verbose", "dim")
+
+
+def _tell_death(release: Release, screen: "Screen") -> None:
+    screen.line(
+        f"Release {release.id}: {release.sha[:7]} to {release.environment}: its process died, "
+        "and what it left is not put back.",
+        COLOURS[ReleaseState.ROLLBACK_FAILED],
+    )
+    screen.line(f"Once its lease is free: fairlead settle {release.environment}", "")
 
 
 class Screen:
