@@ -49,7 +49,7 @@ def way_back(project: Project, environment: str, sha: str) -> WayBack:
     to = _named(project, environment, sha) if sha else _before(project, current)
     if to.origin == current.origin:
         raise NothingToGoBackTo(environment, f"{to.sha[:7]} is what runs there now")
-    migrated = project.store.steps.details(name, environment, StepName.MIGRATE, after=to.id)
+    migrated = project.store.steps.details(name, environment, StepName.MIGRATE, after=to.origin)
     return WayBack(current, to, project.target_of(to), migrated)
 
 
