@@ -21,6 +21,7 @@ from fairlead.redact import blank
 ENDED_BY_US = (
     "The process that made it died during {step}; {what}. The database keeps what was migrated."
 )
+PUT_BACK_LATER = "it is put back now; {what}. The database keeps what was migrated."
 
 
 def settle(project: Project, environment: str, lease: Held) -> str | None:
@@ -45,7 +46,17 @@ def settle(project: Project, environment: str, lease: Held) -> str | None:
 def _unsettled(project: Project, environment: str) -> Release | None:
     releases = project.store.releases
     unfinished = releases.unfinished(project.config.project, environment)
-    return unfinished or releases.not_put_back(project.config.project, environment)
+    if unfinished is not None:
+        return unfinished
+    left = releases.not_put_back(project.config.project, environment)
+    return None if left is None or _was_settled(project.store.steps.of(left.id)) else left
+
+
+def _was_settled(steps: Sequence[Step]) -> bool:
+    """What was settled keeps its state: history is not rewritten."""
+    return any(
+        step.name is StepName.SETTLE and step.outcome is StepOutcome.SUCCEEDED for step in steps
+    )
 
 
 def _end_step(
@@ -136,6 +147,8 @@ def _undo(
         what = "no container was changed"
         what += f", a job was ended: {', '.join(chain.from_iterable(ended))}" if any(ended) else ""
         state = ReleaseState.FAILED
+    if release.state is ReleaseState.ROLLBACK_FAILED:
+        return PUT_BACK_LATER.format(what=what)
     words = ENDED_BY_US.format(step=last or "its start", what=what)
     project.store.releases.end(release.id, state, error=words)
     return words
