@@ -11,6 +11,14 @@ from typing import IO, Any, Protocol, cast
 
 from fairlead.errors import PrefectUnreachable
 
+# An empty URL is none, also where the profile has one.
+OWN_API = {
+    "PREFECT_API_URL": "",
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # The first time it makes its database, which takes 20 s on a small machine: its usual limit.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+}
 PATIENCE = 20  # seconds without a worker before we say so
 
 
@@ -33,9 +41,10 @@ def start(
     flow: str, environment: str, parameters: dict[str, Any], config: str | None, *, in_process: bool
 ) -> Started:
     """Raises PrefectUnreachable."""
-    if not in_process and (api := _configured_api()):
+    api = _configured_api()
+    if api and not in_process:
         return Submitted(api, f"{flow}/{environment}", parameters)
-    return Child(flow, parameters, config)
+    return Child(flow, parameters, config, own_api=not (api and _answers(api)))
 
 
 def _configured_api() -> str | None:
@@ -45,6 +54,15 @@ def _configured_api() -> str | None:
     from prefect.settings import get_current_settings  # noqa: PLC0415 costs a second
 
     return get_current_settings().api.url
+
+
+def _answers(api: str) -> bool:
+    import httpx  # noqa: PLC0415
+
+    try:
+        return httpx.get(f"{api}/health", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 class Submitted:
@@ -93,13 +111,23 @@ class Submitted:
 
 class Child:
     """The flow in a process of its own, so that Ctrl-C reaches this one and the flow can put
-    things back. Its parameters go through standard input, what it prints into a file."""
+    things back. Its parameters go through standard input, what it prints into a file.
+
+    With `own_api` it brings up Prefect's API for itself alone: a release is possible when the
+    configured one is away.
+    """
 
     ends_with_us = True
 
-    def __init__(self, flow: str, parameters: dict[str, Any], config: str | None) -> None:
+    def __init__(
+        self, flow: str, parameters: dict[str, Any], config: str | None, *, own_api: bool
+    ) -> None:
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 it lives as long as this
-        environ = {**os.environ, **({"FAIRLEAD_CONFIG": config} if config else {})}
+        environ = {
+            **os.environ,
+            **({"FAIRLEAD_CONFIG": config} if config else {}),
+            **(OWN_API if own_api else {}),
+        }
         self._process = subprocess.Popen(  # noqa: S603 our own module
             [sys.executable, "-m", "flows", flow],
             stdin=subprocess.PIPE,
