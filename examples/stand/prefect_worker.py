@@ -21,17 +21,17 @@ POOL = "fairlead"
 WORKER = "prefect-worker"
 
 
-def ensure_work_pool(server: PrefectServer) -> None:
+def ensure_work_pool(server: PrefectServer, pool: str = POOL) -> None:
     """The work pool with our base job template, made or brought up to date."""
     template = base_job_template()
-    pool = {"name": POOL, "type": "process", "base_job_template": template}
+    wanted = {"name": pool, "type": "process", "base_job_template": template}
     with httpx.Client(base_url=server.api_url, timeout=30) as client:
-        answer = client.post("/work_pools/", json=pool)
+        answer = client.post("/work_pools/", json=wanted)
         if answer.status_code == httpx.codes.CONFLICT:
-            answer = client.patch(f"/work_pools/{POOL}", json={"base_job_template": template})
+            answer = client.patch(f"/work_pools/{pool}", json={"base_job_template": template})
     if answer.is_error:
         raise StandError(
-            f"the Prefect server refused work pool {POOL}: {answer.status_code} {answer.text}"
+            f"the Prefect server refused work pool {pool}: {answer.status_code} {answer.text}"
         )
 
 
@@ -55,6 +55,7 @@ def start_worker(
     state: State,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    pool: str = POOL,
 ) -> None:
     """A running worker of the pool, ready to take runs.
 
@@ -63,16 +64,16 @@ def start_worker(
     with machine_lock("prefect-worker"):
         process = recorded_process(WORKER, state)
         if process is None or not process.is_running():
-            say(f"Starting a Prefect worker for work pool {POOL}")
+            say(f"Starting a Prefect worker for work pool {pool}")
             process = start_process(
                 WORKER,
-                worker_command(),
+                worker_command(pool),
                 environment=worker_environment(server, state, environment or {}),
                 state=state,
                 folder=folder,
             )
         wait_until(
-            lambda: is_polling(server, since=process.created),
+            lambda: is_polling(server, pool, since=process.created),
             what="the Prefect worker",
             seconds=60,
             alive=process.is_running,
@@ -80,8 +81,8 @@ def start_worker(
         )
 
 
-def worker_command() -> list[str]:
-    worker = ["worker", "start", "--pool", POOL, "--type", "process", "--name", WORKER]
+def worker_command(pool: str = POOL) -> list[str]:
+    worker = ["worker", "start", "--pool", pool, "--type", "process", "--name", WORKER]
     return [sys.executable, "-m", "prefect", *worker, "--no-create-pool-if-not-found"]
 
 
@@ -95,9 +96,9 @@ def worker_environment(
     }
 
 
-def is_polling(server: PrefectServer, since: float) -> bool:
+def is_polling(server: PrefectServer, pool: str, since: float) -> bool:
     """Whether it was heard since then: the server takes a dead worker for alive for a while."""
-    answer = httpx.post(f"{server.api_url}/work_pools/{POOL}/workers/filter", json={}, timeout=5)
+    answer = httpx.post(f"{server.api_url}/work_pools/{pool}/workers/filter", json={}, timeout=5)
     workers = answer.json() if answer.is_success else []
     return any(worker["name"] == WORKER and last_heard(worker) > since for worker in workers)
 
