@@ -93,7 +93,7 @@ def _notice(run: Run, state: ReleaseState) -> Notice:
         log_tail=tuple(run.redact(line) for line in _tail(failure, failed)),
         put_back=run.put_back,
         next_step=run.redact(failure.next_step) if isinstance(failure, FairleadError) else "",
-        next_command="" if good else f"fairlead --verbose show {release.id}",
+        next_command="" if good else f"fairlead show {release.id} --verbose",
         url=run.settings.url,
         run_url=url_for("flow-run", runtime.flow_run.id) or "",
     )

@@ -119,7 +119,7 @@ def test_release_that_does_not_come_is_told_with_its_reason_and_what_serves(
         "Asked for by: tester\nStep: verify_build\nTime: …\n"
         f"Error:\n```\n{repository} has no tag dev-{never}.\n```\n"
         "What to do: Did the build push it? See what there is: fairlead tags SERVICE\n"
-        "All of it: `fairlead --verbose show 1`\n"
+        "All of it: `fairlead show 1 --verbose`\n"
         f"{channel.links()}"
     ]
     channel.forget()
@@ -135,7 +135,7 @@ def test_release_that_does_not_come_is_told_with_its_reason_and_what_serves(
         "```\n"
         "What to do: No container was changed. If this command should not run, write your own "
         'list: [migrations] preset = "command", commands = [[…]]\n'
-        "All of it: `fairlead --verbose show 2`\n"
+        "All of it: `fairlead show 2 --verbose`\n"
         f"{channel.links()}"
     )
     assert details == (
@@ -145,7 +145,7 @@ def test_release_that_does_not_come_is_told_with_its_reason_and_what_serves(
         "```\n"
         "What to do: No container was changed. If this command should not run, write your own "
         'list: [migrations] preset = "command", commands = [[…]]\n'
-        "All of it: `fairlead --verbose show 2`"
+        "All of it: `fairlead show 2 --verbose`"
     )
     (ts, _), (_, reply) = channel.fake.messages.items()
     assert reply["thread_ts"] == ts
@@ -166,13 +166,13 @@ def test_release_that_is_put_back_or_cannot_be_is_told_with_what_to_do(
         "Asked for by: tester\nFailed at: check_health\nTime: …\n"
         "Requests meanwhile: … answered, 0 lost\n"
         f"Error:\n```\n{answered}\n```\n"
-        "All of it: `fairlead --verbose show 2`\n"
+        "All of it: `fairlead show 2 --verbose`\n"
         f"{channel.links()}",
         "*What went wrong at check_health, release 2*\n"
         f"Error:\n```\n{answered}\n```\n"
         f"Put back: {good.sha[:7]} serves again; the database keeps app.v2, "
         "and the old code answered its health checks on them\n"
-        "All of it: `fairlead --verbose show 2`",
+        "All of it: `fairlead show 2 --verbose`",
     ]
     channel.forget()
     lose_what_runs(bench, good)
@@ -193,14 +193,14 @@ def test_release_that_is_put_back_or_cannot_be_is_told_with_what_to_do(
         "Requests meanwhile: … answered, … lost\n"
         f"{error}"
         "What to do: Mend the second error, then: fairlead settle dev\n"
-        "All of it: `fairlead --verbose show 3`\n"
+        "All of it: `fairlead show 3 --verbose`\n"
         f"{channel.links()}"
     )
     assert details == (
         "*What went wrong at check_health, release 3*\n"
         f"{error}"
         "What to do: Mend the second error, then: fairlead settle dev\n"
-        "All of it: `fairlead --verbose show 3`"
+        "All of it: `fairlead show 3 --verbose`"
     )
     assert [state for state, _, _ in notices(bench)] == [
         "succeeded",

@@ -87,7 +87,7 @@ FAILED = replace(
     ),
     put_back="backend on web1 and web2 (release 41), the proxy on both",
     next_step="Mend the worker.",
-    next_command="fairlead --verbose show 42",
+    next_command="fairlead show 42 --verbose",
 )
 
 
@@ -98,7 +98,7 @@ def test_a_failure_says_whether_the_old_version_serves_and_what_to_run() -> None
         "Failed at: check_health",
         "Error:\n```\nhttps://shop.example answers 502.\nExpected 200.\nAsked 5 times.\n```",
         "Its last lines:\n```\nline 3\nworker died\nTraceback: &lt;boom&gt; &amp; 'gone'\n```",
-        "What to do: Mend the worker.\nAll of it: `fairlead --verbose show 42`",
+        "What to do: Mend the worker.\nAll of it: `fairlead show 42 --verbose`",
     )
 
 
@@ -127,7 +127,7 @@ def test_the_reply_to_a_failure_has_the_details() -> None:
         "Its last lines:\n```\nline 1\nline 2\nline 3\nworker died\n"
         "Traceback: &lt;boom&gt; &amp; 'gone'\n```",
         "Put back: backend on web1 and web2 (release 41), the proxy on both",
-        "What to do: Mend the worker.\nAll of it: `fairlead --verbose show 42`",
+        "What to do: Mend the worker.\nAll of it: `fairlead show 42 --verbose`",
     )
 
 
