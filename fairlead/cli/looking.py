@@ -61,8 +61,8 @@ def _now(store: Any, project_name: str, name: str) -> str:
         (held for held in store.leases.live(project_name) if held.environment == name), None
     )
     if live is not None:
-        what = f"release {live.release}" if live.release else "a run"
-        return f"{what} is running ({live.holder})"
+        what = f"release {live.release} is running" if live.release else "being changed"
+        return f"{what} ({live.holder})"
     if unfinished is not None:
         died = f", last heartbeat overdue since {when(lease.expires_at)}" if lease else ""
         return f"release {unfinished.id} was left unfinished{died}: fairlead settle {name}"
