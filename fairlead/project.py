@@ -92,11 +92,14 @@ class Project:
     def sites(self, config: Config, environment: str) -> list[Site]:
         """Every host of the environment. Raises HostUnreachable."""
         hosts = config.environment(environment).hosts
-        return [Site(config, environment, host, self.redact) for host in hosts]
+        return [
+            Site(config, environment, host, redact=self.redact, login=lambda: self.login(config))
+            for host in hosts
+        ]
 
     def outside(self, settings: Environment, site: Site) -> Outside:
         authority = site.proxy.internal_authority() if settings.tls == "internal" else None
-        return Outside(settings, site.address, authority)
+        return Outside(settings, site.address, authority, self.redact)
 
     def target_of(self, release: Release) -> Target:
         """What a recorded release ran, with the config it was made with; secrets that are gone

@@ -4,21 +4,29 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import httpx
 
 from fairlead.config import Environment, Smoke
 from fairlead.errors import HealthCheckFailed
 
+LARGEST = 20_000  # characters of an answer that are looked at
 LOST = (502, 503, 504)  # the proxy's own words for "nobody answered me"
 
 
 class Outside:
-    """One host's proxy, asked from outside. `authority` is the PEM of an internal CA."""
+    """One host's proxy, asked from outside. `authority` is the PEM of an internal CA; `redact`
+    blanks secrets in an answer before it is cut: half of one could not be found any more."""
 
-    def __init__(self, settings: Environment, address: str, authority: bytes | None = None) -> None:
-        self.domain = settings.domain
+    def __init__(
+        self,
+        settings: Environment,
+        address: str,
+        authority: bytes | None = None,
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self.domain, self.redact = settings.domain, redact
         secure = settings.tls != "off"
         port = settings.https_port if secure else settings.http_port
         self.base = f"{'https' if secure else 'http'}://{address}:{port}"
@@ -44,15 +52,21 @@ def check(outside: Outside, smoke: Smoke) -> None:
         answer = outside.get(smoke.path, smoke.domain)
     except httpx.HTTPError as error:
         raise HealthCheckFailed(url, f"gave no answer at {outside.base}: {error}") from error
-    problem = wrong(smoke, answer.status_code, answer.headers, answer.text)
+    problem = wrong(smoke, answer.status_code, answer.headers, answer.text, outside.redact)
     if problem:
         raise HealthCheckFailed(url, problem)
 
 
-def wrong(smoke: Smoke, status: int, headers: httpx.Headers, body: str) -> str | None:
+def wrong(
+    smoke: Smoke,
+    status: int,
+    headers: httpx.Headers,
+    body: str,
+    redact: Callable[[str], str] = str,
+) -> str | None:
     """What of the answer is not as expected, or None; pure."""
     if status != smoke.status:
-        return f"answered {status}, not {smoke.status}{excerpt(body)}"
+        return f"answered {status}, not {smoke.status}{excerpt(redact(body[:LARGEST]))}"
     if smoke.body is not None and smoke.body not in body:
         return f'does not contain "{smoke.body}"'
     for name, value in smoke.headers.items():

@@ -18,7 +18,7 @@ from fairlead.engine import proxy as caddy
 from fairlead.engine.at_once import at_once
 from fairlead.engine.connect import connect, engine_errors
 from fairlead.engine.dial import build_request
-from fairlead.engine.outside import excerpt
+from fairlead.engine.outside import LARGEST, excerpt
 from fairlead.engine.target import (
     LABEL,
     Target,
@@ -33,6 +33,8 @@ from fairlead.errors import ContainerFailed, EngineError, ProxyError
 from fairlead.model import Image
 
 Say = Callable[[str], None]
+# Name and password for the registry, asked for when something has to be pulled.
+Login = Callable[[], tuple[str, SecretStr] | None]
 # Comes back after a restart of the engine or the host, unless we stopped it.
 KEEP_RUNNING: Any = {"Name": "unless-stopped"}
 TAIL = 20  # lines of a container's log that an error shows
@@ -42,10 +44,17 @@ class Site:
     """The environment as it is on `host`. Raises HostUnreachable when its engine is away."""
 
     def __init__(
-        self, config: Config, environment: str, host: Host, redact: Callable[[str], str]
+        self,
+        config: Config,
+        environment: str,
+        host: Host,
+        *,
+        redact: Callable[[str], str],
+        login: Login,
     ) -> None:
         self.host = host.name
         self.redact = redact
+        self._login = login
         self.address = host.outside
         self.environment = environment
         self.client: docker.DockerClient = connect(host)
@@ -97,8 +106,9 @@ class Site:
                     self._prefix, labels=self._labels("network"), check_duplicate=True
                 )
 
-    def pull(self, images: Iterable[Image], login: tuple[str, SecretStr] | None) -> int:
+    def pull(self, images: Iterable[Image]) -> int:
         """Have the images; how many had to be pulled. Raises ImageNotPulled."""
+        login = self._login()
         return sum(engine_images.pull(self.client, image, self.host, login) for image in images)
 
     def interrupt(self) -> None:
@@ -182,6 +192,7 @@ class Site:
 
     def _created(self, target: Target, service: str, replica: int) -> Container:
         files = rendered(target, service)
+        self.pull([target.images[service]])  # going back may need one that was cleared away
         made = self.client.containers.create(**container(target, service, replica))
         for network in target.settings.networks:
             self.client.networks.get(network).connect(made)
@@ -242,7 +253,8 @@ class Site:
             return str(error.__cause__ or error)
         if answer.status != health.status:
             return (
-                f"{health.path} answered {answer.status}, not {health.status}{excerpt(answer.text)}"
+                f"{health.path} answered {answer.status}, not {health.status}"
+                f"{excerpt(self.redact(answer.text[:LARGEST]))}"
             )
         if health.body is not None and health.body not in answer.text:
             return f'{health.path} does not contain "{health.body}"'
