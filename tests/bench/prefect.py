@@ -109,11 +109,18 @@ class Stage:
 
 
 @contextmanager
-def staged(bench: Bench, server: PrefectServer, folder: Path, **over: Any) -> Iterator[Stage]:
-    """The project with one environment, `over` merged into it, and the deployments of dev in
-    prefect.yaml made for it; no worker yet."""
+def staged(
+    bench: Bench,
+    server: PrefectServer,
+    folder: Path,
+    config: Mapping[str, Any] | None = None,
+    **over: Any,
+) -> Iterator[Stage]:
+    """The project, `config` merged into its own, with one environment, `over` merged into that,
+    and the deployments of dev in prefect.yaml made for it; no worker yet."""
     name = bench.project
-    bench.configure(environments={"dev": None, name: bench.environment(bench.port, **over)})
+    environments = {"dev": None, name: bench.environment(bench.port, **over)}
+    bench.configure(**{**(config or {}), "environments": environments})
     state = State(folder)
     with httpx.Client(base_url=server.api_url, timeout=30, trust_env=False) as client:
         stage = Stage(bench, server, Api(client), state, name)
