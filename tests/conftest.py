@@ -14,6 +14,7 @@ from pathlib import Path
 import docker
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from prefect.events.worker import EventsWorker
 from psycopg import sql
 
@@ -35,6 +36,9 @@ from tests.bench.images import base_image
 
 RUN = "FAIRLEAD_TEST_RUN"
 TEMPLATE = "store_template"
+# How long an example takes is a matter of what else the machine does.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 def pytest_configure(config: pytest.Config) -> None:
