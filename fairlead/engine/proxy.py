@@ -103,7 +103,7 @@ def container(config: Config, environment: str) -> dict[str, Any]:
         "environment": {"XDG_CONFIG_HOME": "/config", "XDG_DATA_HOME": "/data"},
         "volumes": [f"{name}-proxy-config:/config", f"{name}-proxy-data:/data"],
         "ports": ports,
-        "restart_policy": {"Name": "unless-stopped"},
+        "restart_policy": {"Name": "always"},
         "log_config": LOGS,
         "detach": True,
     }

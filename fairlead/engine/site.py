@@ -35,8 +35,10 @@ from fairlead.model import Image
 Say = Callable[[str], None]
 # Name and password for the registry, asked for when something has to be pulled.
 Login = Callable[[], tuple[str, SecretStr] | None]
-# Comes back after a restart of the engine or the host, unless we stopped it.
-KEEP_RUNNING: Any = {"Name": "unless-stopped"}
+# Comes back after a restart of the engine or the host, unless we stopped it. `unless-stopped` says
+# the same, but an engine that was killed takes what it finds running for stopped by hand.
+KEEP_RUNNING: Any = {"Name": "always"}
+STAY_STOPPED: Any = {"Name": "no"}
 TAIL = 20  # lines of a container's log that an error shows
 
 
@@ -268,7 +270,7 @@ class Site:
         left = self._drain(old)
         grace = float(old.labels[f"{LABEL}stop_grace"])
         with engine_errors(self.host, f"stop {old.name}"):
-            old.update(restart_policy=KEEP_RUNNING)
+            old.update(restart_policy=STAY_STOPPED)
             old.stop(timeout=max(1, round(grace)))
         say(
             f"{self.host}: {old.name} stopped" + (f", {left} requests were cut off" if left else "")

@@ -100,7 +100,7 @@ def container(target: Target, name: str, replica: int) -> dict[str, Any]:
     """The arguments of docker.containers.create for one replica of the service `name`.
 
     It starts without a restart policy, so that one that exits at once is seen to have exited;
-    once healthy it gets `unless-stopped`.
+    once healthy it gets `always`.
     """
     service = target.config.services[name]
     return {

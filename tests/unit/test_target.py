@@ -288,7 +288,7 @@ def test_the_proxy_s_container_publishes_http_and_https() -> None:
         "environment": {"XDG_CONFIG_HOME": "/config", "XDG_DATA_HOME": "/data"},
         "volumes": ["shop-dev-proxy-config:/config", "shop-dev-proxy-data:/data"],
         "ports": {"80/tcp": ("0.0.0.0", 80), "443/tcp": ("0.0.0.0", 443)},
-        "restart_policy": {"Name": "unless-stopped"},
+        "restart_policy": {"Name": "always"},
         "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
         "detach": True,
         "labels": {
