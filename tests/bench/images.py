@@ -31,8 +31,17 @@ def push_version(
     if sha:
         lines.append(f"LABEL org.opencontainers.image.revision={sha}")
     _build(engine, image, {"Dockerfile": "\n".join(lines).encode()})
-    for event in engine.api.push(image, stream=True, decode=True):
+    push(engine, image, image)
+
+
+def push(
+    engine: docker.DockerClient, image: str, name: str, login: dict[str, str] | None = None
+) -> str:
+    """Push `image` under a whole `name`, which is returned."""
+    engine.images.get(image).tag(name)
+    for event in engine.api.push(name, auth_config=login, stream=True, decode=True):
         assert "error" not in event, event
+    return name
 
 
 def _build(engine: docker.DockerClient, name: str, files: dict[str, bytes]) -> None:
