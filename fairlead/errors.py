@@ -239,6 +239,16 @@ class JobFailed(FailedWithLog):
         )
 
 
+class PresetUnfit(StepFailed):
+    """The config names a preset for an image that it cannot be used on."""
+
+    def __init__(self, preset: str, why: str) -> None:
+        super().__init__(
+            f"The preset {preset} cannot migrate: {why}.",
+            next_step='Name the right image ([migrations] service, manage), or preset = "auto".',
+        )
+
+
 class ContainerFailed(FailedWithLog):
     """A service's container exited or never became healthy."""
 

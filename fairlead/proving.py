@@ -1,4 +1,5 @@
-"""Proving a build: the rule of which tag a release takes, and whether it may."""
+"""Proving a build: the rule of which tag a release takes, and whether it may; and the tags that
+say what was proven."""
 
 from fairlead.config import Config
 from fairlead.errors import PromotionRefused, RevisionMismatch, TagMoved
@@ -45,3 +46,18 @@ def check_promotion(config: Config, source: str, target: str) -> None:
             f'{target} promotes from "{allowed}"' if allowed else f"{target} promotes from nothing"
         )
         raise PromotionRefused(source, target, f"{why} (environments.{target}.promotes_from)")
+
+
+def move_tags(project: Project, config: Config, release: Release) -> None:
+    """`<env>-latest` moves to what the release runs, and a promoted digest gets `<env>-<sha>`.
+
+    Raises RegistryError, TagMissing when the registry has lost the digest.
+    """
+    registry, environment = project.registry(config), release.environment
+    for image in project.store.ledger.images(release.id):
+        path = config.services[image.service].image
+        own = f"{environment}-{release.sha}"
+        if image.tag != own:
+            registry.add_tag(path, image.digest, own)
+            project.store.ledger.enter(image.repository, own, image.digest)
+        registry.add_tag(path, image.digest, f"{environment}-latest")

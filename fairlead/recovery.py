@@ -16,6 +16,7 @@ from fairlead.errors import FairleadError, NotSettled
 from fairlead.lease import Held
 from fairlead.model import Placement, Release, ReleaseState, Step, StepName, StepOutcome
 from fairlead.project import Project
+from fairlead.proving import move_tags
 from fairlead.redact import blank
 
 ENDED_BY_US = (
@@ -25,8 +26,10 @@ PUT_BACK_LATER = "it is put back now; {what}. The database keeps what was migrat
 
 
 def settle(project: Project, environment: str, lease: Held) -> str | None:
-    """Settle the environment's unfinished release, or one that could not be put back; what was
-    done, or None when there was nothing to do. Raises NotSettled."""
+    """Settle the environment's unfinished release, one that could not be put back, or one whose
+    process died after it was recorded; what was done, or None when there was nothing to do.
+
+    A settled release keeps its state: history is not rewritten. Raises NotSettled."""
     release = _unsettled(project, environment)
     if release is None:
         return None
@@ -44,18 +47,9 @@ def settle(project: Project, environment: str, lease: Held) -> str | None:
 
 
 def _unsettled(project: Project, environment: str) -> Release | None:
-    releases = project.store.releases
-    unfinished = releases.unfinished(project.config.project, environment)
-    if unfinished is not None:
-        return unfinished
-    left = releases.not_put_back(project.config.project, environment)
-    return None if left is None or _was_settled(project.store.steps.of(left.id)) else left
-
-
-def _was_settled(steps: Sequence[Step]) -> bool:
-    """What was settled keeps its state: history is not rewritten."""
-    return any(
-        step.name is StepName.SETTLE and step.outcome is StepOutcome.SUCCEEDED for step in steps
+    releases, where = project.store.releases, (project.config.project, environment)
+    return (
+        releases.unfinished(*where) or releases.not_put_back(*where) or releases.not_retired(*where)
     )
 
 
@@ -84,6 +78,9 @@ def _settled(project: Project, release: Release, say: Callable[[str], None]) -> 
     project.know_secrets(config, release.environment, strict=False)
     sites = project.sites(config, release.environment)
     try:
+        if release.state is ReleaseState.SUCCEEDED:
+            _put_to_rest(project, release, config, sites, say)
+            return "it was recorded; its tags were moved and what ran before was put to rest"
         steps = project.store.steps.of(release.id)
         if _was_proven(steps):
             return _finish(project, release, config, sites, say)
@@ -120,9 +117,27 @@ def _finish(
         say(str(error))
         return _undo(project, release, project.store.steps.of(release.id), sites, say)
     project.store.placements.record(release.id, placements(release, target, sites), None)
-    keep = replaced_origin(project, release)
-    at_once(lambda site: site.retire(release.origin, keep, say), sites)
+    _put_to_rest(project, release, config, sites, say)
     return "it was proven and running; recorded as succeeded"
+
+
+def _put_to_rest(
+    project: Project,
+    release: Release,
+    config: Config,
+    sites: Sequence[Site],
+    say: Callable[[str], None],
+) -> None:
+    """The end of a release that stands: what of it fails is said, and undoes nothing."""
+    try:
+        move_tags(project, config, release)
+    except FairleadError as error:
+        say(f"its tags could not be moved: {error}")
+    keep = replaced_origin(project, release)
+    try:
+        at_once(lambda site: site.retire(release.origin, keep, say), sites)
+    except FairleadError as error:
+        say(f"what ran before could not be put to rest: {error}")
 
 
 def _undo(

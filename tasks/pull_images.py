@@ -13,6 +13,6 @@ from tasks.step import task_of
 def pull_images(run: Run) -> None:
     """Pull by digest on all hosts at once. Raises ImageNotPulled."""
     with run.step(StepName.PULL_IMAGES) as step:
-        login, images = run.project.login(run.config), list(run.images.values())
-        pulled = sum(at_once(lambda site: site.pull(images, login), run.sites))
+        images = list(run.images.values())
+        pulled = sum(at_once(lambda site: site.pull(images), run.sites))
         step.detail = f"{pulled} pulled" if pulled else "all there"

@@ -4,6 +4,7 @@ from prefect import task
 
 from fairlead.engine.at_once import at_once
 from fairlead.model import ReleaseState, StepName
+from fairlead.proving import move_tags as retag
 from fairlead.recovery import placements, replaced_origin
 from fairlead.run import Run
 from tasks.retries import RETRIED
@@ -32,15 +33,8 @@ def move_tags(run: Run) -> None:
     Raises RegistryError.
     """
     with run.step(StepName.MOVE_TAGS) as step:
-        registry, environment = run.project.registry(run.config), run.release.environment
-        for image in run.images.values():
-            path = run.config.services[image.service].image
-            own = f"{environment}-{run.release.sha}"
-            if image.tag != own:
-                registry.add_tag(path, image.digest, own)
-                run.store.ledger.enter(image.repository, own, image.digest)
-            registry.add_tag(path, image.digest, f"{environment}-latest")
-        step.detail = f"{environment}-latest"
+        retag(run.project, run.config, run.release)
+        step.detail = f"{run.release.environment}-latest"
 
 
 @task(**task_of("retire"))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fairlead.config import Migrations
+from fairlead.errors import PresetUnfit
 
 Command = tuple[str, ...]
 
@@ -35,13 +36,16 @@ class Choice:
 
 def choose(migrations: Migrations, abilities: Abilities) -> Choice:
     """What to run for the preset. A command or an optional flag that the project does not have is
-    left out, and the reasons say so."""
+    left out, and the reasons say so. Raises PresetUnfit for a preset that was named in the config
+    and that the image cannot run at all."""
     if migrations.preset == "none":
         return Choice((), ("preset none: nothing is migrated",))
     if migrations.preset == "command":
         return Choice(migrations.commands, ("preset command: the list of the config",))
+    if abilities.commands is None and migrations.preset == "auto":
+        return Choice((), (f"preset auto: {abilities.why}, nothing is migrated",))
     if abilities.commands is None:
-        return Choice((), (f"preset {migrations.preset}: {abilities.why}, nothing is migrated",))
+        raise PresetUnfit(migrations.preset, abilities.why)
     name, reason = _preset(migrations.preset, abilities.commands)
     wanted = DJANGO_TENANTS if name == "django-tenants" else DJANGO
     return _fitted(wanted, migrations.manage, abilities.commands, reason)

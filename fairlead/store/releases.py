@@ -127,15 +127,22 @@ class Releases:
     def not_put_back(self, project: str, environment: str) -> Release | None:
         """The last one that touched the environment, if it could not be put back and has not been
         settled since."""
-        found = self._one(
-            "where project = %s and environment = %s "
-            "and state in ('succeeded', 'rolled_back', 'rollback_failed') "
-            "and not exists (select from step where step.release = release.id "
-            "and step.name = 'settle' and step.outcome = 'succeeded') "
-            "order by id desc limit 1",
+        return self._one(
+            "where id = (select max(id) from release where project = %s and environment = %s "
+            "and state in ('succeeded', 'rolled_back', 'rollback_failed')) "
+            "and state = 'rollback_failed' and not exists (select from step "
+            "where step.release = release.id and name = 'settle' and outcome = 'succeeded')",
             (project, environment),
         )
-        return found if found and found.state is ReleaseState.ROLLBACK_FAILED else None
+
+    def not_retired(self, project: str, environment: str) -> Release | None:
+        """What is deployed, if its process died before what ran earlier was put to rest."""
+        return self._one(
+            "where id = (select max(id) from release where project = %s and environment = %s "
+            "and state = 'succeeded') and not exists (select from step where "
+            "step.release = release.id and name in ('retire', 'settle') and outcome is not null)",
+            (project, environment),
+        )
 
     def current(self, project: str, environment: str) -> Release | None:
         """The last one that succeeded: what is deployed."""

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from fairlead.model import Release, ReleaseState, Request, StepName, StepOutcome
+from fairlead.registry import Registry
 from tests.bench.bench import Bench, free_port, sha_of
 from tests.bench.dying import (
     PATIENCE,
@@ -35,17 +36,17 @@ KEPT = "The database keeps what was migrated."
 class Death:
     """`step` is the one in which the flow dies: after its act and before its outcome is known, or,
     `early`, before its intent is. `of` is the behaviour of the version that dies, and `left` what
-    is said of it afterwards; none where the release was recorded before."""
+    is said of it afterwards."""
 
     environment: str
     step: StepName
-    left: str | None
+    left: str
     early: bool = False
     of: str = "good"
 
     @property
     def state(self) -> ReleaseState:
-        if self.left is None or self.left.startswith("it was proven"):
+        if self.left.startswith(("it was proven", "it was recorded")):
             return ReleaseState.SUCCEEDED
         if "no container was changed" in self.left:
             return ReleaseState.FAILED
@@ -64,6 +65,7 @@ def deaths(after_deploy: str) -> list[Death]:
 
     untouched = "no container was changed"
     proven = "it was proven and running; recorded as succeeded"
+    recorded = "it was recorded; its tags were moved and what ran before was put to rest"
     return [
         *(
             Death(f"at-{step.replace('_', '-')}", step, said(step, untouched))
@@ -86,7 +88,7 @@ def deaths(after_deploy: str) -> list[Death]:
         ),
         Death("before-record", StepName.RECORD, proven, early=True),
         *(
-            Death(f"at-{step.replace('_', '-')}", step, None)
+            Death(f"at-{step.replace('_', '-')}", step, recorded)
             for step in (StepName.RECORD, StepName.MOVE_TAGS, StepName.RETIRE)
         ),
     ]
@@ -170,7 +172,7 @@ def test_first_release_that_is_killed_is_settled_wherever_it_died(bench: Bench) 
         dead = die(bench, closed, group, push(bench, "v1", group, dying=True))
     for death in group:
         name, release = death.environment, dead[death.environment]
-        said = death.left and f"Release {release.id} ({release.sha[:7]}): {death.left}"
+        said = f"Release {release.id} ({release.sha[:7]}): {death.left}"
         assert settled(bench, name) == said, name
         assert settled(bench, name) is None, name
         (after,) = bench.history(name)
@@ -179,6 +181,8 @@ def test_first_release_that_is_killed_is_settled_wherever_it_died(bench: Bench) 
         served = [prefix, f"{prefix}-proxy", f"{prefix}-web-{release.id}-1"]
         recorded = death.state is ReleaseState.SUCCEEDED
         assert left_on_the_engine(bench, name) == (served if recorded else []), name
+        tags = Registry(bench.registry, insecure=True).tags(f"{bench.project}/web")
+        assert (f"{name}-latest" in tags) is recorded, name
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["up to deploy", "from its check on"])

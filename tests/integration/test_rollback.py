@@ -135,6 +135,7 @@ def test_release_that_cannot_be_put_back_says_both_errors_and_settle_mends_it(be
     image = str(made.attrs["Config"]["Image"])
     made.remove(force=True)
     bench.engine.images.remove(image, force=True)
+    forget_image(bench, first.sha)
     sha = bench.push("v2", BEHAVIOUR="exits")
     failed = bench.fairlead("release", "dev", sha, "--in-process", code=5)
     second = bench.history()[0]
@@ -143,12 +144,14 @@ def test_release_that_cannot_be_put_back_says_both_errors_and_settle_mends_it(be
         "The release failed: web on local exited with 3. Its last lines:\n"
         "    version v2 starts, exits\n"
         "    cannot go on: no configuration\n"
-        f"Putting it back failed: local could not start {old}: No such image: {image}.\n"
+        f"Putting it back failed: local could not pull {image}: manifest for {image} not found: "
+        "manifest unknown: manifest unknown.\n"
+        "Is the registry reachable from that host, and logged in?\n"
         "Mend the second error, then: fairlead settle dev"
     )
     assert (second.state, second.error) == (ReleaseState.ROLLBACK_FAILED, error)
     assert error in failed.stdout
-    bench.engine.images.pull(image)
+    bench.push("v1")
     said = f"it is put back now; {first.sha[:7]} serves. The database keeps what was migrated."
     assert settled(bench) == f"Release {second.id} ({sha[:7]}): {said}"
     assert (bench.serves(), bench.containers()) == ("v1", [old])

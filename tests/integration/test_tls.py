@@ -1,6 +1,7 @@
 """An environment with certificates of the proxy's own authority."""
 
 import ssl
+from typing import Any
 
 import httpx
 
@@ -26,5 +27,5 @@ def _authority(bench: Bench) -> ssl.SSLContext:
     """What a person who trusts this proxy would have installed."""
     proxy = bench.engine.containers.get(f"{bench.project}-dev-proxy")
     path = "/data/caddy/pki/authorities/local/root.crt"
-    certificate = proxy.exec_run(["cat", path]).output.decode()
-    return ssl.create_default_context(cadata=certificate)
+    certificate: Any = proxy.exec_run(["cat", path]).output
+    return ssl.create_default_context(cadata=certificate.decode())

@@ -136,6 +136,12 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "Mend that, then: fairlead settle dev",
     ),
     (
+        errors.PresetUnfit("django", "the image has no manage.py"),
+        4,
+        "The preset django cannot migrate: the image has no manage.py.\n"
+        'Name the right image ([migrations] service, manage), or preset = "auto".',
+    ),
+    (
         errors.JobFailed(["manage.py", "migrate"], "ended with exit code 1", ["a", "b"]),
         4,
         "`manage.py migrate` ended with exit code 1. Its last lines:\n    a\n    b\n"

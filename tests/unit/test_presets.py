@@ -4,6 +4,7 @@ import pytest
 
 from fairlead.config import Migrations
 from fairlead.database.presets import Abilities, Choice, choose
+from fairlead.errors import PresetUnfit
 
 NOINPUT = ["--fake-initial", "--noinput", "--no-input", "--database"]
 TENANTS = {
@@ -108,3 +109,8 @@ def test_a_flag_that_decides_what_is_done_is_never_left_out() -> None:
         ("python", "manage.py", "migrate_schemas", "--shared", "--noinput"),
         ("python", "manage.py", "migrate_schemas", "--tenant", "--noinput"),
     )
+
+
+def test_named_preset_that_the_image_cannot_run_is_an_error() -> None:
+    with pytest.raises(PresetUnfit, match="The preset django cannot migrate: the image has no"):
+        choose(Migrations(preset="django"), Abilities(None, "the image has no manage.py"))
