@@ -2,6 +2,10 @@
 
 Everything is what it is in earnest: an OCI registry, a Docker engine, PostgreSQL, a Prefect server
 with a worker, and a Django application with a schema for each tenant.
+
+Names and ports are those of examples/shop/fairlead.toml. Where they are taken, FAIRLEAD__… changes
+them as for any project (FAIRLEAD__REGISTRY__HOST=127.0.0.1:5006), DEMO_PREFECT_PORT Prefect's, and
+STAND_HOME the state folder.
 """
 
 import os
@@ -16,7 +20,7 @@ import docker
 import httpx
 
 from examples.shop.build import Version, build
-from examples.stand.down import take_down
+from examples.stand.down import networks_of, postgres_of, registry_of, take_down
 from examples.stand.engine import ensure_engine
 from examples.stand.errors import StandError
 from examples.stand.images import Images, ensure_images
@@ -25,12 +29,11 @@ from examples.stand.prefect_server import PrefectServer, client_environment, sta
 from examples.stand.prefect_worker import deploy_all, ensure_work_pool, start_worker
 from examples.stand.registry import start_registry
 from examples.stand.state import REPOSITORY, State
+from fairlead.config import Config, load
+from fairlead.errors import FairleadError
 
 CONFIG = REPOSITORY / "examples" / "shop" / "fairlead.toml"
-ENVIRONMENTS = {"dev": 8101, "uat": 8102, "prod": 8103}
-REGISTRY_PORT = 5005
-PREFECT_PORT = 4200
-NETWORK = "shop-data"
+PREFECT_PORT = int(os.environ.get("DEMO_PREFECT_PORT", "4200"))
 RATE = 50  # requests a second while v2 is released
 
 
@@ -40,7 +43,7 @@ def main() -> None:
             down()
         else:
             tell()
-    except StandError as error:
+    except (StandError, FairleadError) as error:
         sys.exit(f"error: {error}")
 
 
@@ -60,6 +63,7 @@ class Stand:
     """What is up: the versions to release, and the environment in which `fairlead` runs."""
 
     state: State
+    config: Config
     images: Images
     prefect: PrefectServer
     versions: dict[str, Version]
@@ -67,15 +71,15 @@ class Stand:
 
 
 def bring_up() -> Stand:
-    state = State.from_environment()
+    state, config = State.from_environment(), load(CONFIG)
     engine = ensure_engine(say)
     images = ensure_images(engine, say)
     registry = start_registry(
-        engine, images.registry, say, name="shop-registry", port=REGISTRY_PORT
+        engine, images.registry, say, name=registry_of(config), port=registry_port(config)
     )
-    postgres = start_postgres(engine, images.postgres, say, state=state, name="shop-postgres")
-    have_network(engine, postgres)
-    secrets = make_secrets(state, postgres)
+    postgres = start_postgres(engine, images.postgres, say, state=state, name=postgres_of(config))
+    have_networks(engine, config, postgres)
+    secrets = make_secrets(state, config, postgres)
     with ThreadPoolExecutor() as pool:
         prefect = pool.submit(start_prefect, state, postgres, images, secrets)
         versions = pool.submit(
@@ -84,21 +88,27 @@ def bring_up() -> Stand:
         )  # fmt: skip
         server = prefect.result()
         return Stand(
-            state, images, server, versions.result(),
+            state, config, images, server, versions.result(),
             {**client_environment(server, state), **fairlead_environment(state, images, secrets)},
         )  # fmt: skip
 
 
-def have_network(engine: docker.DockerClient, postgres: Postgres) -> None:
-    if not engine.networks.list(names=[f"^{NETWORK}$"]):
-        engine.networks.create(NETWORK)
-    attach_postgres(engine, postgres, network=NETWORK)
+def registry_port(config: Config) -> int:
+    return int(config.registry.host.rpartition(":")[2])
 
 
-def make_secrets(state: State, postgres: Postgres) -> dict[str, str]:
+def have_networks(engine: docker.DockerClient, config: Config, postgres: Postgres) -> None:
+    """Those of the config's environments, with PostgreSQL in them."""
+    for name in networks_of(config):
+        if not engine.networks.list(names=[f"^{name}$"]):
+            engine.networks.create(name)
+        attach_postgres(engine, postgres, network=name)
+
+
+def make_secrets(state: State, config: Config, postgres: Postgres) -> dict[str, str]:
     """A database and a key for each environment; what the config calls env:…"""
     secrets = {}
-    for name in ENVIRONMENTS:
+    for name in config.environments:
         password = state.secret(f"shop-{name}-database")
         direct = create_database(postgres, f"shop_{name}", role=f"shop_{name}", password=password)
         inside = direct.replace(f"@{postgres.host}:{postgres.port}/", "@postgres:5432/")
@@ -139,7 +149,8 @@ def story(stand: Stand) -> None:
     fairlead(stand, "promote", "dev", "uat", "--reason", "looks good")
     fairlead(stand, "promote", "uat", "prod", "--reason", "go")
     heading(f"v2, with new migrations, to dev, under {RATE} requests a second")
-    with Steady(f"http://127.0.0.1:{ENVIRONMENTS['dev']}", "dev.shop.localhost") as steady:
+    dev = stand.config.environment("dev")
+    with Steady(f"http://{dev.bind}:{dev.http_port}", dev.domain) as steady:
         fairlead(stand, "release", "dev", sha["v2"], "--reason", "the second version")
     say(f"{steady.answered} requests were answered meanwhile, {steady.lost} were lost")
     if steady.lost:
@@ -198,9 +209,8 @@ def fairlead(stand: Stand, *arguments: str, ends_with: int = 0) -> None:
 def print_addresses(stand: Stand) -> None:
     made = "made here from Debian's packages" if stand.images.made_here else "pulled"
     print(f"\nThe base images were {made}. Look at it, in a browser on this machine:")
-    for name, port in ENVIRONMENTS.items():
-        domain = "www" if name == "prod" else name
-        print(f"  {name:<8} http://{domain}.shop.localhost:{port}/")
+    for name, settings in stand.config.environments.items():
+        print(f"  {name:<8} {settings.url}")
     print(f"  Prefect  {stand.prefect.ui_url}")
     print("And from here, after this line:")
     config = f"FAIRLEAD_CONFIG={CONFIG} FAIRLEAD_HOME={stand.state.home / 'fairlead'}"
@@ -210,7 +220,7 @@ def print_addresses(stand: Stand) -> None:
 
 
 def down() -> None:
-    take_down(State.from_environment(), say)
+    take_down(State.from_environment(), load(CONFIG), say)
 
 
 def heading(words: str, since: float | None = None) -> None:

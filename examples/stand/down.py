@@ -1,48 +1,98 @@
 """Takes away what the demo left: processes, containers, networks, volumes, images, state."""
 
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from fnmatch import fnmatch
 
 import docker
+from docker.errors import ImageNotFound
+from docker.models.images import Image
 
 from examples.stand.engine import answering_engine
 from examples.stand.prefect_server import stop_prefect_server
 from examples.stand.prefect_worker import stop_worker
 from examples.stand.state import Say, State
+from fairlead.config import Config
 from fairlead.store import embedded
 
-CONTAINERS = ("shop-registry", "shop-postgres")
-NETWORK = "shop-data"
-IMAGES = ("*/shop/backend", "*/shop/frontend", "fairlead-stand/*")
+BASES = "fairlead-stand/*"
 
 
-def take_down(state: State, say: Say) -> None:
+def registry_of(config: Config) -> str:
+    """The name of the registry's container."""
+    return f"{config.project}-registry"
+
+
+def postgres_of(config: Config) -> str:
+    """The name of PostgreSQL's container."""
+    return f"{config.project}-postgres"
+
+
+def networks_of(config: Config) -> list[str]:
+    """The networks that the environments share with what is not Fairlead's."""
+    return sorted({name for settings in config.environments.values() for name in settings.networks})
+
+
+def take_down(state: State, config: Config, say: Say) -> None:
     """Safe to run twice, and when only half of it is there."""
     stop_worker(state)
     stop_prefect_server(state)
     embedded.stop(state.home / "fairlead" / "store")
     engine = answering_engine()
-    if engine is not None:
-        clear_engine(engine)
+    kept = clear_engine(engine, config) if engine is not None else []
     shutil.rmtree(state.home, ignore_errors=True)
     say("The demo is gone: its processes, containers, networks, volumes, images and state.")
+    if kept:
+        say(f"What stays, because others run from it: {', '.join(kept)}.")
     say("What stays: .venv, the Docker engine and the packages that apt-get installed.")
 
 
-def clear_engine(engine: docker.DockerClient) -> None:
-    mine = engine.containers.list(all=True, filters={"label": "fairlead.project=shop"})
+def clear_engine(engine: docker.DockerClient, config: Config) -> list[str]:
+    """The base images that stay, because containers of somebody else run from them."""
+    label = f"fairlead.project={config.project}"
+    mine = engine.containers.list(all=True, filters={"label": label})
     named = [
         found
-        for name in CONTAINERS
+        for name in (registry_of(config), postgres_of(config))
         for found in engine.containers.list(all=True, filters={"name": f"^/{name}$"})
     ]
     for container in [*mine, *named]:
         container.remove(force=True, v=True)
-    labelled = engine.networks.list(filters={"label": "fairlead.project=shop"})
-    for network in [*labelled, *engine.networks.list(names=[f"^{NETWORK}$"])]:
+    labelled = engine.networks.list(filters={"label": label})
+    shared = [
+        found for name in networks_of(config) for found in engine.networks.list(names=[f"^{name}$"])
+    ]
+    for network in [*labelled, *shared]:
         network.remove()
+    prefixes = tuple(f"{config.project}-{name}-" for name in config.environments)
     for volume in engine.volumes.list():
-        if str(volume.name).startswith(tuple(f"shop-{name}-" for name in ("dev", "uat", "prod"))):
+        if str(volume.name).startswith(prefixes):
             volume.remove(force=True)
-    for pattern in IMAGES:
-        for image in engine.images.list(name=pattern):
-            engine.images.remove(str(image.id), force=True)
+    for service in config.services:
+        remove_named(engine, config.repository(service))
+    return remove_bases(engine)
+
+
+def remove_named(engine: docker.DockerClient, repository: str) -> None:
+    """By each of its names: an image that has another one too stays under that."""
+    for image in engine.images.list(name=repository):
+        for name in [*image.tags, *digests(image)]:
+            if name.startswith((f"{repository}:", f"{repository}@")):
+                with suppress(ImageNotFound):  # the digest goes with the last tag
+                    engine.images.remove(name)
+
+
+def digests(image: Image) -> Iterable[str]:
+    found: Iterable[str] = image.attrs.get("RepoDigests") or ()
+    return found
+
+
+def remove_bases(engine: docker.DockerClient) -> list[str]:
+    """All that were made here, or none: whoever uses one of them needs the others too."""
+    bases = engine.images.list(name=BASES)
+    if any(engine.containers.list(all=True, filters={"ancestor": str(base.id)}) for base in bases):
+        return sorted(name for base in bases for name in base.tags if fnmatch(name, BASES))
+    for base in bases:
+        engine.images.remove(str(base.id), force=True)
+    return []
