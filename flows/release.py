@@ -17,7 +17,7 @@ from tasks.notify import telling
 from tasks.preflight import preflight
 from tasks.pull_images import pull_images
 from tasks.record import move_tags, record, retire
-from tasks.roll_back import roll_back
+from tasks.roll_back import putting_back
 from tasks.verify_build import verify_build
 
 
@@ -67,13 +67,10 @@ def release(
                 return Completed(message=f"{environment} runs {sha[:7]} already: nothing to do")
             pull_images(run)
             migrate(run)
-            try:
+            with putting_back(run):
                 deploy(run)
                 check_health(run)
                 record(run)
-            except BaseException as failure:
-                roll_back(run, failure)
-                raise
             # From here on the release is done; what fails below is shown, and changes nothing.
             move_tags(run, return_state=True)
             retire(run, return_state=True)

@@ -16,7 +16,7 @@ from tasks.notify import telling
 from tasks.preflight import preflight
 from tasks.pull_images import pull_images
 from tasks.record import move_tags, record, retire
-from tasks.roll_back import roll_back
+from tasks.roll_back import putting_back
 from tasks.verify_build import take_recorded
 
 
@@ -61,13 +61,10 @@ def rollback(
             preflight(run)
             take_recorded(run, back)
             pull_images(run)
-            try:
+            with putting_back(run):
                 deploy(run)
                 check_health(run)
                 record(run)
-            except BaseException as failure:
-                roll_back(run, failure)
-                raise
             move_tags(run, return_state=True)
             retire(run, return_state=True)
         return Completed(message=f"{environment} runs {back.target.sha[:7]} again; {back.stays}")

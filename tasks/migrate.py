@@ -21,13 +21,16 @@ def migrate(run: Run) -> None:
         run.touched = True
         try:
             run.sites[0].have_network()
-            run_migrations(run.sites[0], run.running_target, step.say, run.applied.append)
+            ran = run_migrations(run.sites[0], run.running_target, step.say, run.applied.append)
         except BaseException:
             step.detail = _what_was_begun(run.applied)
             if run.previous is None:
                 at_once(lambda site: site.clear(step.say), run.sites)
             raise
-        step.detail = _what_was_applied(run.applied)
+        if ran:
+            step.detail = _what_was_applied(run.applied)
+        else:
+            step.skip("there is nothing to run")
 
 
 def _what_was_applied(names: Sequence[str]) -> str:

@@ -1,5 +1,8 @@
 """A failed release is put back: the old containers are still there, warm."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prefect import task
 
 from fairlead.engine.outside import check
@@ -8,6 +11,16 @@ from fairlead.errors import LeaseLost, RollbackFailed
 from fairlead.model import ReleaseState, StepName
 from fairlead.run import Run
 from tasks.step import task_of
+
+
+@contextmanager
+def putting_back(run: Run) -> Iterator[None]:
+    """Whatever ends these steps before their end, a signal too, has the release put back."""
+    try:
+        yield
+    except BaseException as failure:
+        roll_back(run, failure)
+        raise
 
 
 @task(**task_of("roll_back"))

@@ -16,8 +16,9 @@ APPLYING = re.compile(r"Applying ([\w.]+)\.\.\.")
 
 def migrate(
     site: Site, target: Target, say: Callable[[str], None], applied: Callable[[str], None]
-) -> None:
-    """Run what the preset asks for; each migration that is begun is told to `applied` once.
+) -> bool:
+    """Run what the preset asks for; False when that is nothing. Each migration that is begun is
+    told to `applied` once.
 
     All commands together have `migrations.timeout` seconds. Raises JobFailed at the first that
     does not end with 0; none after it is run.
@@ -48,3 +49,4 @@ def migrate(
             timeout=max(1.0, deadline - time.monotonic()),
             lock_timeout=migrations.lock_timeout,
         )
+    return bool(choice.commands)
