@@ -54,7 +54,8 @@ class Steps:
             rows = connection.execute(
                 "select s.detail from step s join release r on r.id = s.release "
                 "where r.project = %s and r.environment = %s and s.name = %s and r.id > %s "
-                "and s.detail <> '' and s.detail <> 'nothing pending' order by r.id",
+                "and s.detail <> '' and s.detail <> 'nothing pending' "
+                "and s.outcome is distinct from 'skipped' order by r.id",
                 (project, environment, name, after),
             ).fetchall()
         return [str(row["detail"]) for row in rows]
