@@ -167,7 +167,9 @@ class Steady:
     """GET /api/version again and again; lost is what got no answer, or none of the application."""
 
     def __init__(self, base: str, host: str) -> None:
-        self._client = httpx.Client(base_url=base, headers={"Host": host}, trust_env=False)
+        self._client = httpx.Client(
+            base_url=base, headers={"Host": host}, timeout=15, trust_env=False
+        )
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.answered = self.lost = 0
@@ -190,11 +192,19 @@ class Steady:
 
     def _one(self) -> None:
         try:
-            good = self._client.get("/api/version").status_code == 200
+            good = self._get() == 200
         except httpx.HTTPError:
             good = False
         self.answered += good
         self.lost += not good
+
+    def _get(self) -> int:
+        """A kept-alive connection may be closed in the moment in which it is used again; a client
+        then asks once more, as browsers do (RFC 9112, section 9.3.1)."""
+        try:
+            return self._client.get("/api/version").status_code
+        except httpx.RemoteProtocolError:
+            return self._client.get("/api/version").status_code
 
 
 def fairlead(stand: Stand, *arguments: str, ends_with: int = 0) -> None:
