@@ -298,9 +298,25 @@ class RollbackFailed(FairleadError):
     exit_code = 5
 
     def __init__(self, environment: str, failure: BaseException, rollback: BaseException) -> None:
+        self._summary = _both(environment, _summary(failure), _summary(rollback))
         super().__init__(
-            f"{environment} was NOT put back.\n"
-            f"The release failed: {failure}\n"
-            f"Putting it back failed: {rollback}",
+            _both(environment, failure, rollback),
             next_step=f"Mend the second error, then: fairlead settle {environment}",
         )
+
+    @property
+    def summary(self) -> str:
+        """Three lines: the first error's log would push the second one out of sight."""
+        return self._summary
+
+
+def _both(environment: str, failure: object, rollback: object) -> str:
+    return (
+        f"{environment} was NOT put back.\n"
+        f"The release failed: {failure}\n"
+        f"Putting it back failed: {rollback}"
+    )
+
+
+def _summary(error: BaseException) -> str:
+    return error.summary if isinstance(error, FairleadError) else str(error)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 from fairlead.model import Release, ReleaseState, StepName, StepOutcome
@@ -175,16 +176,15 @@ def test_release_that_is_put_back_or_cannot_be_is_told_with_what_to_do(
         "All of it: `fairlead show 2 --verbose`",
     ]
     channel.forget()
-    lose_what_runs(bench, good)
+    image = lose_what_runs(bench, good)
     worse = bench.push("v3", BEHAVIOUR="bug")
     bench.release(worse)
     told, details = channel.shown()
-    image = bench.read(lambda store: store.ledger.images(good.id))[0].reference
     error = (
         "Error:\n```\ndev was NOT put back.\n"
         f"The release failed: {answered}\n"
-        f"Putting it back failed: local could not start {bench.project}-dev-web-1-1: "
-        f"No such image: {image}.\n```\n"
+        f"Putting it back failed: local could not pull {image}: "
+        f"manifest for {image} not found: manifest unknown: manifest unknown.\n```\n"
     )
     assert told.replace("1 lost", "… lost").replace("0 lost", "… lost") == (
         f"*‼ Release 3: {bench.project} {worse[:7]} to dev failed and could NOT be put back. "
@@ -209,13 +209,18 @@ def test_release_that_is_put_back_or_cannot_be_is_told_with_what_to_do(
     ]
 
 
-def lose_what_runs(bench: Bench, release: Release) -> None:
-    """Somebody cleans up too much: container and image of what runs are gone."""
+def lose_what_runs(bench: Bench, release: Release) -> str:
+    """Somebody cleans up too much: container and image of what runs are gone, in the registry too;
+    the image's name."""
     container = bench.engine.containers.get(f"{bench.project}-dev-web-{release.id}-1")
     image = container.image
     assert image is not None
     container.remove(force=True)
     bench.engine.images.remove(str(image.id), force=True)
+    (lost,) = bench.read(lambda store: store.ledger.images(release.id))
+    place = f"http://{bench.registry}/v2/{bench.project}/web/manifests/{lost.digest}"
+    assert httpx.delete(place, trust_env=False).status_code == 202
+    return str(lost.reference)
 
 
 def test_slack_that_is_away_or_says_no_or_hangs_never_fails_a_release(

@@ -218,6 +218,18 @@ def test_every_error_is_asserted_here() -> None:
     assert {type(error) for error, *_ in MESSAGES} == defined - families
 
 
+def test_summary_of_what_was_not_put_back_has_both_errors_and_no_log() -> None:
+    exited = errors.ContainerFailed("web", "local", "exited with 3", ["a", "b"])
+    gone = errors.ImageNotPulled("web@sha256:1", "local", "manifest unknown")
+    error = errors.RollbackFailed("dev", exited, gone)
+    assert error.summary.splitlines() == [
+        "dev was NOT put back.",
+        "The release failed: web on local exited with 3.",
+        "Putting it back failed: local could not pull web@sha256:1: manifest unknown.",
+    ]
+    assert "Its last lines:\n    a\n    b\n" in error.message
+
+
 def test_an_error_nobody_thought_of_counts_as_a_failure() -> None:
     assert exit_code_of(ValueError("x")) == 4
 
