@@ -65,6 +65,7 @@ def test_release_that_cannot_be_pulled_fails_before_the_migration_and_leaves_not
     (host.data / "ballast").unlink()
     assert bench.release(second).state is ReleaseState.SUCCEEDED
     assert serves(bench, host) == "v2"
+    bench.engine.images.remove(f"{bench.registry}/{bench.project}/web:dev-{second}", force=True)
 
 
 def with_layer(engine: docker.DockerClient, base: str) -> str:
