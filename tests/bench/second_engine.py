@@ -119,9 +119,14 @@ class SecondEngine:
             self._end(name, signal.SIGTERM)
 
     def _run(self, name: str, command: Sequence[str]) -> None:
+        """It ends with the test run, also with one that is killed."""
         with (self.folder / f"{name}.log").open("wb") as log:
             self.running[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                ["setpriv", "--pdeathsig", "TERM", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def _end(self, name: str, how: signal.Signals) -> None:
