@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from prefect.events.worker import EventsWorker
 from psycopg import sql
 
-from examples.stand.containers import stop_service
+from examples.stand.containers import published_port, stop_service
 from examples.stand.engine import answering_engine, ensure_engine
 from examples.stand.images import Images, ensure_images
 from examples.stand.postgres import Postgres, create_database, start_postgres
@@ -55,10 +55,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     stop_prefect_server(state)
     engine = answering_engine()
     if engine is not None:
+        _remove_images(engine)
         for name in (_name("registry"), _name("postgres")):
             stop_service(engine, name)
         engine.close()
     shutil.rmtree(state.home, ignore_errors=True)
+
+
+def _remove_images(engine: docker.DockerClient) -> None:
+    """Those that were made for this run's registry."""
+    found = engine.containers.list(filters={"name": f"^/{_name('registry')}$"})
+    addresses = tuple(f"127.0.0.1:{published_port(registry, 5000)}/" for registry in found)
+    for image in engine.images.list() if addresses else []:
+        for tag in image.tags:
+            if tag.startswith(addresses):
+                engine.images.remove(tag, force=True)
 
 
 @pytest.hookimpl(tryfirst=True)
