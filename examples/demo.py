@@ -192,19 +192,11 @@ class Steady:
 
     def _one(self) -> None:
         try:
-            good = self._get() == 200
+            good = self._client.get("/api/version").status_code == 200
         except httpx.HTTPError:
             good = False
         self.answered += good
         self.lost += not good
-
-    def _get(self) -> int:
-        """A kept-alive connection may be closed in the moment in which it is used again; a client
-        then asks once more, as browsers do (RFC 9112, section 9.3.1)."""
-        try:
-            return self._client.get("/api/version").status_code
-        except httpx.RemoteProtocolError:
-            return self._client.get("/api/version").status_code
 
 
 def fairlead(stand: Stand, *arguments: str, ends_with: int = 0) -> None:

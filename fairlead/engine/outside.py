@@ -36,17 +36,7 @@ class Outside:
         )
 
     def get(self, path: str, domain: str | None = None) -> httpx.Response:
-        """Raises httpx.HTTPError when there is no answer.
-
-        A kept-alive connection may be closed in the moment in which it is used again; it is asked
-        once more then (RFC 9112, section 9.3.1).
-        """
-        try:
-            return self._get(path, domain)
-        except httpx.RemoteProtocolError:
-            return self._get(path, domain)
-
-    def _get(self, path: str, domain: str | None) -> httpx.Response:
+        """Raises httpx.HTTPError when there is no answer."""
         host = domain or self.domain
         return self._client.get(path, headers={"Host": host}, extensions={"sni_hostname": host})
 

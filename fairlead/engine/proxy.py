@@ -29,10 +29,26 @@ ESTABLISHED = "01"  # of /proc/net/tcp, see proc(5)
 _ORIGIN = re.compile(r"-(\d+)-\d+:\d+$")
 
 
+# New routes restart Caddy's server, which closes kept-alive connections; a request that is sent on
+# one in that moment would be lost. So HTTP/1 connections carry one request. HTTP/2 says goodbye
+# properly, and an upgraded connection is no longer HTTP.
+ONE_REQUEST: dict[str, Any] = {
+    "match": [
+        {
+            "expression": "{http.request.proto}.startsWith('HTTP/1')",
+            "not": [{"header": {"Upgrade": ["*"]}}],
+        }
+    ],
+    "handle": [
+        {"handler": "headers", "response": {"deferred": True, "set": {"Connection": ["close"]}}}
+    ],
+}
+
+
 def apps(settings: Environment, routes: list[dict[str, Any]]) -> dict[str, Any]:
     """Caddy's `apps`: one server with `routes`, and how it gets its certificates."""
     listen = [":80"] if settings.tls == "off" else [":443"]
-    server: dict[str, Any] = {"listen": listen, "routes": routes}
+    server: dict[str, Any] = {"listen": listen, "routes": [ONE_REQUEST, *routes]}
     if settings.tls == "off":
         server["automatic_https"] = {"disable": True}
     http = {"http": {"servers": {"main": server}}}

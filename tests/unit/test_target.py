@@ -249,12 +249,20 @@ def apps(tls: str) -> dict[str, Any]:
 
 
 def test_without_tls_the_proxy_answers_plain_http() -> None:
-    server = {"listen": [":80"], "routes": [NOT_FOUND], "automatic_https": {"disable": True}}
+    server = {
+        "listen": [":80"],
+        "routes": [proxy.ONE_REQUEST, NOT_FOUND],
+        "automatic_https": {"disable": True},
+    }
     assert apps("off") == {"http": {"servers": {"main": server}}}
 
 
 def test_with_tls_the_proxy_gets_its_certificates_by_itself() -> None:
-    http = {"http": {"servers": {"main": {"listen": [":443"], "routes": [NOT_FOUND]}}}}
+    http = {
+        "http": {
+            "servers": {"main": {"listen": [":443"], "routes": [proxy.ONE_REQUEST, NOT_FOUND]}}
+        }
+    }
     assert apps("auto") == http
     own = {"automation": {"policies": [{"issuers": [{"module": "internal"}]}]}}
     untrusted = {"certificate_authorities": {"local": {"install_trust": False}}}
