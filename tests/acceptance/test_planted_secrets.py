@@ -259,7 +259,7 @@ def text_of_files(folder: Path) -> str:
 
 def containers_but_their_environment(bench: Bench) -> str:
     shown = []
-    for name in [*bench.containers(), *bench.containers("proxy")]:
+    for name in [c for role in ("service", "proxy", "router") for c in bench.containers(role)]:
         attributes = bench.engine.containers.get(name).attrs
         attributes["Config"] = {**attributes["Config"], "Env": None}
         shown.append(json.dumps(attributes, ensure_ascii=False))
