@@ -21,7 +21,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { \
 	  rm -rf $(VENV); echo "No virtual environment can be made; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV)"
-	@$(RUN) pip install --quiet --disable-pip-version-check --compile \
+	@$(RUN) pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --compile-bytecode \
 	  --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
