@@ -6,7 +6,7 @@ from contextlib import suppress
 from fnmatch import fnmatch
 
 import docker
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
 from docker.models.images import Image
 
 from examples.stand.engine import answering_engine
@@ -17,6 +17,8 @@ from fairlead.config import Config
 from fairlead.store import embedded
 
 BASES = "fairlead-stand/*"
+STAGES = "fairlead.example=shop"  # the label of what builds left without a name
+CONFLICT = 409  # others are built on the image, or run from it
 
 
 def registry_of(config: Config) -> str:
@@ -44,12 +46,12 @@ def take_down(state: State, config: Config, say: Say) -> None:
     shutil.rmtree(state.home, ignore_errors=True)
     say("The demo is gone: its processes, containers, networks, volumes, images and state.")
     if kept:
-        say(f"What stays, because others run from it: {', '.join(kept)}.")
+        say(f"What stays, because others are made from it: {', '.join(kept)}.")
     say("What stays: .venv, the Docker engine and the packages that apt-get installed.")
 
 
 def clear_engine(engine: docker.DockerClient, config: Config) -> list[str]:
-    """The base images that stay, because containers of somebody else run from them."""
+    """The base images that stay, because somebody else needs them."""
     label = f"fairlead.project={config.project}"
     mine = engine.containers.list(all=True, filters={"label": label})
     named = [
@@ -88,11 +90,27 @@ def digests(image: Image) -> Iterable[str]:
     return found
 
 
-def remove_bases(engine: docker.DockerClient) -> list[str]:
-    """All that were made here, or none: whoever uses one of them needs the others too."""
-    bases = engine.images.list(name=BASES)
+def remove_bases(engine: docker.DockerClient, pattern: str = BASES) -> list[str]:
+    """Those that were made here, while no container runs from one of them: whoever uses one needs
+    the others too. What is left is told, because somebody else's images are built on it."""
+    bases = engine.images.list(name=pattern)
     if any(engine.containers.list(all=True, filters={"ancestor": str(base.id)}) for base in bases):
-        return sorted(name for base in bases for name in base.tags if fnmatch(name, BASES))
-    for base in bases:
-        engine.images.remove(str(base.id), force=True)
-    return []
+        return names_of(bases, pattern)
+    engine.images.prune({"dangling": True, "label": STAGES})
+    return names_of([base for base in bases if not is_removed(engine, base)], pattern)
+
+
+def is_removed(engine: docker.DockerClient, image: Image) -> bool:
+    try:
+        engine.images.remove(str(image.id), force=True)
+    except ImageNotFound:  # it went with another one
+        return True
+    except APIError as error:
+        if error.status_code != CONFLICT:
+            raise
+        return False
+    return True
+
+
+def names_of(images: Iterable[Image], pattern: str) -> list[str]:
+    return sorted(name for image in images for name in image.tags if fnmatch(name, pattern))
