@@ -77,6 +77,14 @@ class ConfigError(InputError):
         )
 
 
+class ConfigMissing(InputError):
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"There is no config at {source}.",
+            next_step="Name yours (--config FILE, or FAIRLEAD_CONFIG), or write one: fairlead init",
+        )
+
+
 class SecretMissing(InputError):
     def __init__(self, reference: str, why: str) -> None:
         self.reference = reference
@@ -276,10 +284,10 @@ class EngineError(StepFailed):
 
 
 class ProxyError(StepFailed):
-    """The proxy of an environment refused a change or did not answer."""
+    """The proxy of an environment, or its router, refused a change or did not answer."""
 
-    def __init__(self, host: str, what: str, why: str) -> None:
-        super().__init__(f"The proxy on {host} could not {what}: {why}.")
+    def __init__(self, role: str, host: str, what: str, why: str) -> None:
+        super().__init__(f"The {role} on {host} could not {what}: {why}.")
 
 
 class HealthCheckFailed(StepFailed):

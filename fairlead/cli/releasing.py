@@ -20,6 +20,9 @@ again = click.option(
     "--force", "if_unchanged", flag_value="release again", default="do nothing",
     help="Even when the environment runs exactly this already.",
 )  # fmt: skip
+dry_run = click.option(
+    "--dry-run", is_flag=True, help="Prove the build and say what would be done."
+)
 in_process = click.option(
     "--in-process", is_flag=True, help="Run the flow here, even when a Prefect API is configured."
 )
@@ -31,7 +34,7 @@ in_process = click.option(
 @wait
 @reason
 @again
-@click.option("--dry-run", is_flag=True, help="Prove the build and say what would be done.")
+@dry_run
 @in_process
 @as_json
 @click.pass_context
@@ -61,7 +64,7 @@ def release(
 @wait
 @reason
 @again
-@click.option("--dry-run", is_flag=True, help="Prove the build and say what would be done.")
+@dry_run
 @in_process
 @as_json
 @click.pass_context

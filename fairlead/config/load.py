@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from fairlead.config.rules import broken_rules
 from fairlead.config.schema import Config
-from fairlead.errors import ConfigError
+from fairlead.errors import ConfigError, ConfigMissing
 
 FILE = "fairlead.toml"
 OVERRIDE = "FAIRLEAD__"
@@ -24,9 +24,14 @@ def find(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Pa
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """The config in the file at `path`. Raises ConfigError with every problem and its path."""
+    """The config in the file at `path`.
+
+    Raises ConfigMissing; ConfigError with every problem and its path.
+    """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigMissing(str(path)) from error
     except OSError as error:
         raise ConfigError(str(path), [f"cannot be read: {error.strerror}"]) from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or far too deep or long

@@ -49,7 +49,7 @@ def told(found: Release) -> str:
 def on_the_engine(bench: Bench) -> list[str]:
     """Everything that this project has there, but its volumes."""
     networks = bench.engine.networks.list(filters={"label": f"fairlead.project={bench.project}"})
-    roles = ("service", "proxy", "job")
+    roles = ("service", "proxy", "router", "job")
     return [*(name for role in roles for name in bench.containers(role)), *map(str, networks)]
 
 
@@ -105,9 +105,8 @@ def test_what_cannot_be_meant_is_refused_and_not_even_recorded(bench: Bench) -> 
         no_sha(f"{SHA[:-1]}g"),
         refused('There is no environment "qa" in the config.\nIt has: dev', "release", "qa", SHA),
         refused(
-            f"{none}: 1 error\n"
-            "  cannot be read: No such file or directory\n"
-            "Mend the file and try: fairlead check",
+            f"There is no config at {none}.\n"
+            "Name yours (--config FILE, or FAIRLEAD_CONFIG), or write one: fairlead init",
             *("--config", str(none), "release", "dev", SHA),
         ),
         refused(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fairlead.config import Config, find, load, parse
 from fairlead.config.template import written
-from fairlead.errors import ConfigError, UnknownEnvironment, UnknownService
+from fairlead.errors import ConfigError, ConfigMissing, UnknownEnvironment, UnknownService
 from tests.bench.bench import merged
 
 SHOP = Path(__file__).parents[2] / "examples/shop/fairlead.toml"
@@ -174,12 +174,18 @@ def test_toml_that_nobody_can_read_is_refused(tmp_path: Path, text: str) -> None
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     file = tmp_path / "fairlead.toml"
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigMissing) as caught:
         load(file, {})
     assert str(caught.value) == (
-        f"{file}: 1 error\n  cannot be read: No such file or directory\n"
-        "Mend the file and try: fairlead check"
+        f"There is no config at {file}.\n"
+        "Name yours (--config FILE, or FAIRLEAD_CONFIG), or write one: fairlead init"
     )
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, {})
+    assert caught.value.problems == ("cannot be read: Is a directory",)
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
