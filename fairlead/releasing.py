@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fairlead.config import Config
-from fairlead.errors import LeaseHeld, LeaseLost
+from fairlead.errors import LeaseHeld, LeaseLost, NotSettled
 from fairlead.lease import Held, hold
 from fairlead.model import Request
 from fairlead.project import Project
@@ -26,7 +26,7 @@ def releasing(
     """The release as a frame around its steps. `config` is another one than the project's when
     going back; `origin` the release whose containers are started then.
 
-    Raises LeaseHeld (recorded as refused), NotSettled, and whatever a step raises.
+    Raises LeaseHeld and NotSettled (recorded as refused), and whatever a step raises.
     """
     config = config or project.config
     config.environment(request.environment)
@@ -37,9 +37,9 @@ def releasing(
         with lease as held:
             settle(project, request.environment, held)
             yield from _released(project, request, config, held, flow_run, origin)
-    except LeaseHeld as held_by:
+    except (LeaseHeld, NotSettled) as refusal:
         project.store.releases.refuse(
-            request, project=config.project, error=str(held_by), flow_run=flow_run
+            request, project=config.project, error=str(refusal), flow_run=flow_run
         )
         raise
 

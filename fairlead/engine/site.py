@@ -14,11 +14,11 @@ from pydantic import SecretStr
 
 from fairlead.config import Config, Host, Service
 from fairlead.engine import images as engine_images
-from fairlead.engine import proxy as caddy
 from fairlead.engine.at_once import at_once
 from fairlead.engine.connect import connect, engine_errors
 from fairlead.engine.dial import build_request
 from fairlead.engine.outside import LARGEST, excerpt
+from fairlead.engine.proxy import ProxyOnHost
 from fairlead.engine.target import (
     LABEL,
     Target,
@@ -63,7 +63,7 @@ class Site:
         self._config = config
         self._turn = 0  # grows with each interruption; what began before it ends
         self._prefix = prefix(config, environment)
-        self.proxy = caddy.ProxyOnHost(self.client, self._prefix, environment, self.host)
+        self.proxy = ProxyOnHost(self.client, self._prefix, environment, self.host)
 
     def close(self) -> None:
         self.client.close()
@@ -134,7 +134,7 @@ class Site:
     def switch(self, target: Target, say: Say) -> None:
         """Send requests to the target's containers from now on; services without a port change
         over at the same moment."""
-        self.proxy.load(target.settings, caddy.routes(target))
+        self.proxy.route_to(target)
         say(f"{self.host}: the proxy sends requests to release {target.origin}")
         workers = [
             found

@@ -72,7 +72,7 @@ class Releases:
     def refuse(
         self, request: Request, *, project: str, error: str, flow_run: str | None
     ) -> Release:
-        """A release that never began, because somebody else changes the environment."""
+        """A release that never began, because of what another one does there or has left."""
         with self._database.transaction() as connection:
             row = connection.execute(
                 f"""

@@ -37,6 +37,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, VERSION)
         elif url.path == "/file":
             self.answer(200, Path(parse_qs(url.query)["path"][0]).read_text())
+        elif url.path == "/headers":
+            self.answer(200, json.dumps(dict(self.headers)))
         elif url.path == "/environment":
             self.answer(200, json.dumps(sorted(os.environ)))
         elif BEHAVIOUR == "blurts":

@@ -118,8 +118,8 @@ def test_release_to_two_hosts_serves_on_both_one_after_the_other(pair: Pair) -> 
     ]
     switched = f"the proxy sends requests to release {release.id}"
     assert said == [
-        f"{first}: the proxy runs",
-        f"{second}: the proxy runs",
+        f"{first}: the proxy runs; the router runs",
+        f"{second}: the proxy runs; the router runs",
         f"{first}: {name}",
         f"{first}: {switched}",
         f"{second}: {name}",

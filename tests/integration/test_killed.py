@@ -165,6 +165,11 @@ def left_on_the_engine(bench: Bench, environment: str) -> list[str]:
     return sorted(str(name) for name in names)
 
 
+def always_there(prefix: str) -> list[str]:
+    """Of an environment in which something runs: the network, and what stands before it."""
+    return [prefix, f"{prefix}-proxy", f"{prefix}-router"]
+
+
 def test_first_release_that_is_killed_is_settled_wherever_it_died(bench: Bench) -> None:
     group = deaths("nothing had run before it, nothing runs")
     configure(bench, group)
@@ -178,7 +183,7 @@ def test_first_release_that_is_killed_is_settled_wherever_it_died(bench: Bench) 
         (after,) = bench.history(name)
         assert (after.state, after.error) == (death.state, death.error), name
         prefix = f"{bench.project}-{name}"
-        served = [prefix, f"{prefix}-proxy", f"{prefix}-web-{release.id}-1"]
+        served = [*always_there(prefix), f"{prefix}-web-{release.id}-1"]
         recorded = death.state is ReleaseState.SUCCEEDED
         assert left_on_the_engine(bench, name) == (served if recorded else []), name
         tags = Registry(bench.registry, insecure=True).tags(f"{bench.project}/web")
@@ -210,7 +215,7 @@ def test_killed_release_leaves_a_complete_version_and_the_next_one_settles_it(
         assert third.replaces == recorded.id, name
         prefix = f"{bench.project}-{name}"
         kept = [f"{prefix}-web-{origin.id}-1" for origin in (recorded, third)]
-        expected = sorted([prefix, f"{prefix}-proxy", *kept])
+        expected = sorted([*always_there(prefix), *kept])
         assert left_on_the_engine(bench, name) == expected, name
 
 
@@ -251,6 +256,24 @@ def test_killed_between_start_and_switch_the_new_containers_are_taken_away(bench
         assert asking.stop() == ["v1"]
     assert bench.containers() == [f"{bench.project}-dev-web-{first.id}-1"]
     assert bench.history()[0].state is ReleaseState.ROLLED_BACK
+
+
+def test_killed_rollback_is_settled_and_can_be_made_again(bench: Bench) -> None:
+    bench.release(bench.push("v1"))
+    second = bench.release(bench.push("v2"))
+    with gates(bench) as closed, watch(bench) as asking:
+        closed.after(StepName.DEPLOY, "dev")
+        with flow_process(bench, "rollback", environment="dev") as flow:
+            until(closed.waiting, "the old containers serve again")
+            flow.kill()
+            closed.drop_waiting()
+            closed.forget()
+            words = f"The process that made it died during deploy; {second.sha[:7]} serves. {KEPT}"
+            dead = flow.release()
+            assert settled(bench, wait=TTL + 1) == f"Release {dead.id} ({dead.sha[:7]}): {words}"
+            assert bench.serves() == "v2"
+        assert bench.rollback().state is ReleaseState.SUCCEEDED
+        assert asking.stop() == ["v2", "v1", "v2", "v1"]
 
 
 def test_command_whose_flow_was_killed_says_so_and_settle_mends_it(bench: Bench) -> None:
@@ -331,6 +354,9 @@ def test_what_a_dead_release_left_waits_for_a_host_that_is_away(bench: Bench) ->
         "Start it, or mend the way to it, then try: fairlead check\n"
         "Mend that, then: fairlead settle dev\n"
     )
+    refused = bench.release(bench.push("v3"))
+    assert refused.state is ReleaseState.REFUSED
+    assert refused.error == away.stderr.partition("  because: ")[0].removeprefix("error: ").strip()
     socket.symlink_to("/var/run/docker.sock")
     words = f"The process that made it died during deploy; {first.sha[:7]} serves. {KEPT}"
     assert settled(bench) == f"Release {second} ({sha_of('v2')[:7]}): {words}"

@@ -95,7 +95,7 @@ def test_registry_that_stays_away_refuses_the_release_with_its_own_words(
         StepName.PREFLIGHT,
         StepName.VERIFY_BUILD,
     }
-    assert bench.containers() == bench.containers("proxy") == []
+    assert bench.containers() == bench.containers("proxy") == bench.containers("router") == []
 
 
 def test_answer_that_is_final_is_not_asked_for_again(bench: Bench) -> None:

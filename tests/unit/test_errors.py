@@ -49,6 +49,12 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "f.toml: 2 errors\n  a: is b\n  c: is d\nMend the file and try: fairlead check",
     ),
     (
+        errors.ConfigMissing("f.toml"),
+        2,
+        "There is no config at f.toml.\n"
+        "Name yours (--config FILE, or FAIRLEAD_CONFIG), or write one: fairlead init",
+    ),
+    (
         errors.SecretMissing("env:KEY", "the environment variable is not set"),
         2,
         "The secret env:KEY is not there: the environment variable is not set.\n"
@@ -171,9 +177,9 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "one could not start web-1: port is already allocated.",
     ),
     (
-        errors.ProxyError("one", "take the new routes", "no"),
+        errors.ProxyError("router", "one", "take the new routes", "no"),
         4,
-        "The proxy on one could not take the new routes: no.",
+        "The router on one could not take the new routes: no.",
     ),
     (
         errors.HealthCheckFailed("https://dev.example/", "answered 500, not 200"),

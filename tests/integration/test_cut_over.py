@@ -1,0 +1,98 @@
+"""What a client of the proxy sees while releases come and go behind it."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from fairlead.model import ReleaseState
+from tests.bench.bench import Bench, free_port
+
+
+class Kept:
+    """One connection to the proxy; asking on it fails if it was closed in between."""
+
+    def __init__(self, connection: http.client.HTTPConnection, host: str) -> None:
+        connection.connect()
+        self._connection, self._host = connection, host
+        self._socket = connection.sock
+
+    def ask(self, path: str = "/", **headers: str) -> str:
+        self._connection.request("GET", path, headers={"Host": self._host, **headers})
+        text = self._connection.getresponse().read().decode()
+        assert self._connection.sock is self._socket, "the proxy asked for a new connection"
+        return text
+
+
+@contextmanager
+def kept(bench: Bench) -> Iterator[Kept]:
+    connection = http.client.HTTPConnection("127.0.0.1", bench.port, timeout=15)
+    try:
+        yield Kept(connection, f"{bench.project}.localhost")
+    finally:
+        connection.close()
+
+
+def test_connection_of_a_client_outlives_a_release_and_a_rollback(bench: Bench) -> None:
+    bench.release(bench.push("v1"))
+    with kept(bench) as client:
+        assert client.ask() == "v1"
+        bench.release(bench.push("v2"))
+        assert client.ask() == "v2"
+        assert bench.rollback().state is ReleaseState.SUCCEEDED
+        assert client.ask() == "v1"
+
+
+def test_application_is_told_who_asks_and_not_what_he_claims(bench: Bench) -> None:
+    bench.release(bench.push("v1"))
+    forged = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    with kept(bench) as client:
+        told = json.loads(client.ask("/headers", **forged))
+    assert told["Host"] == told["X-Forwarded-Host"] == f"{bench.project}.localhost"
+    assert told["X-Forwarded-Proto"] == "http"
+    # The engine's own gateway, through which a request from this machine comes in.
+    network = bench.engine.networks.get(f"{bench.project}-dev")
+    assert told["X-Forwarded-For"] == network.attrs["IPAM"]["Config"][0]["Gateway"]
+
+
+@pytest.mark.parametrize("tls", ["off", "internal"])
+def test_domain_that_a_release_adds_is_served_and_leaves_with_it(bench: Bench, tls: str) -> None:
+    ports = {"tls": tls, "https_port": free_port()}
+    bench.configure(environments={"dev": ports})
+    assert bench.release(bench.push("v1")).error is None
+    extra = f"extra.{bench.project}.localhost"
+    smoke = [{"path": "/"}, {"path": "/", "domain": extra}]
+    bench.configure(environments={"dev": {**ports, "aliases": [extra]}}, smoke=smoke)
+    assert bench.release(bench.push("v2")).error is None
+    assert bench.rollback().error is None
+
+
+def test_plain_http_is_led_to_the_port_of_https(bench: Bench) -> None:
+    https = free_port()
+    bench.configure(environments={"dev": {"tls": "internal", "https_port": https}})
+    bench.release(bench.push("v1"))
+    answer = bench.get("/a?b=c")
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == f"https://{bench.project}.localhost:{https}/a?b=c"
+
+
+def test_settings_of_the_proxy_that_change_keep_what_it_serves(bench: Bench) -> None:
+    bench.release(bench.push("v1"))
+    bench.port = free_port()
+    bench.configure()
+    assert bench.release(bench.push("v2")).error is None
+    assert bench.serves() == "v2"
+
+
+def test_proxy_that_is_gone_is_seen_and_made_again(bench: Bench) -> None:
+    sha = bench.push("v1")
+    bench.release(sha)
+    (proxy,) = bench.containers("proxy")
+    bench.engine.containers.get(proxy).remove(force=True)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", bench.port), timeout=5)
+    assert bench.release(sha).state is ReleaseState.SUCCEEDED
+    assert bench.serves() == "v1"
