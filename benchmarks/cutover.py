@@ -8,15 +8,13 @@ the script does not. Prints a table and writes it to benchmarks/results/cutover.
 three minutes on two cores that do nothing else.
 """
 
-import datetime
 import itertools
 import json
-import os
 import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,9 +23,9 @@ from pathlib import Path
 
 import docker
 import httpx
-import psutil
 
 from benchmarks.load import Load
+from benchmarks.machine import machine, middle, today
 from examples.shop.build import build, image_name
 from examples.stand.containers import stop_service
 from examples.stand.engine import ensure_engine
@@ -260,7 +258,7 @@ def report(found: Mapping[tuple[str, str], list[Measured]], where: str) -> str:
     lines = [
         "# Cutting over under load",
         "",
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; {where}. The shop, {RATE} requests "
+        f"{today()}; {where}. The shop, {RATE} requests "
         f"a second over 5 kept-alive connections, {ROUNDS} rounds in turns; medians, and the worst "
         "in brackets.",
         "Made by `python -m benchmarks.cutover`, which says what both ways do.",
@@ -277,20 +275,6 @@ def report(found: Mapping[tuple[str, str], list[Measured]], where: str) -> str:
         ]
         lines.append(f"| {way} | {change} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
-
-
-def middle(values: Sequence[float], form: str) -> str:
-    return f"{statistics.median(values):{form}} ({max(values):{form}})"
-
-
-def machine(engine: docker.DockerClient) -> str:
-    memory = psutil.virtual_memory().total / 2**30
-    version = str(engine.version()["Version"]).partition("+")[0]
-    busy = os.getloadavg()[1]
-    return (
-        f"{os.cpu_count()} cores (load {busy:.0f} over the last five minutes), "
-        f"{memory:.0f} GB of memory, Linux, Docker {version}"
-    )
 
 
 def say(line: str) -> None:

@@ -5,15 +5,28 @@ This is how `fairlead release` runs it where no Prefect API is configured.
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from prefect import Flow
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.release import release
 from flows.rollback import rollback
 
 FLOWS: dict[str, Flow[..., Any]] = {"release": release, "rollback": rollback}
 
+# Ending the thread of Prefect's heartbeats takes a second. Who started us watches this process, and
+# the store the lease.
+UNWATCHED: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+
+
+def run(name: str, parameters: Mapping[str, Any]) -> int:
+    """The exit code: 0 when the flow completed."""
+    with temporary_settings(updates=UNWATCHED):
+        state: Any = FLOWS[name](**parameters, return_state=True)
+    return 0 if state.is_completed() else 1
+
+
 if __name__ == "__main__":
-    state: Any = FLOWS[sys.argv[1]](**json.load(sys.stdin), return_state=True)
-    sys.exit(0 if state.is_completed() else 1)
+    sys.exit(run(sys.argv[1], json.load(sys.stdin)))

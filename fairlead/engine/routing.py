@@ -136,10 +136,11 @@ def _route(target: Target, path: str, domains: tuple[str, ...], service: str) ->
         match["path"] = [path, f"{path.rstrip('/')}/*"]
     port = target.config.services[service].port
     upstreams = [{"dial": f"{name}:{port}"} for name in target.names(service)]
-    return {"match": [match], "handle": [_to_containers(upstreams)], "terminal": True}
+    return {"match": [match], "handle": [to_containers(upstreams)], "terminal": True}
 
 
-def _to_containers(upstreams: list[dict[str, str]]) -> Json:
+def to_containers(upstreams: list[dict[str, str]]) -> Json:
+    """The handler that sends each request to whichever upstream has the least to do."""
     return {
         "handler": "reverse_proxy",
         "upstreams": upstreams,

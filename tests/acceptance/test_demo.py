@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,14 @@ import httpx
 import psutil
 import pytest
 
+from examples.shop.build import Version
 from examples.stand.prefect_server import is_kept
 from examples.stand.registry import Registry
 from examples.stand.state import REPOSITORY
 from tests.bench.bench import free_port
 
 ENVIRONMENTS = ("dev", "uat", "prod")
+pytestmark = pytest.mark.xdist_group("shop")  # built once, not by each worker
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,11 @@ class Demo:
 
 
 @pytest.fixture
-def demo(engine: docker.DockerClient, registry: Registry) -> Iterator[Demo]:
+def demo(
+    engine: docker.DockerClient, registry: Registry, versions: Mapping[str, Version]
+) -> Iterator[Demo]:
     """Of the run's own names. The run's registry is there first, because it runs from the base
-    images, which `down` then keeps."""
+    images, which `down` then keeps; the shop too, because the engine then knows its layers."""
     made = Demo(
         project=f"demo{uuid.uuid4().hex[:6]}",
         # Not pytest's folder, which every session of it closes to the user that PostgreSQL runs as.

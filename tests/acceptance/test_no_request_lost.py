@@ -1,11 +1,14 @@
 """What Fairlead is for: the shop is released under load, and nobody who asks notices."""
 
+import pytest
+
 from benchmarks.load import Load, Trickle
 from fairlead.model import ReleaseState
 from tests.bench.shop import DOMAIN, Shop
 
 REQUESTS = ("GET /api/products", "GET /", "POST /api/version", "GET /api/version")
 SLOW = "GET /api/slow?seconds=5"
+pytestmark = pytest.mark.xdist_group("shop")  # built once, not by each worker
 
 
 def load(shop: Shop) -> Load:

@@ -11,7 +11,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.__main__ import FLOWS
+from flows.__main__ import run
 
 
 def run_flow(environ: Mapping[str, str], name: str, parameters: dict[str, Any], log: str) -> None:
@@ -26,5 +26,4 @@ def run_flow(environ: Mapping[str, str], name: str, parameters: dict[str, Any], 
         PREFECT_LOGGING_TO_API_ENABLED: False,  # its output goes to a file of the test's
     }
     with temporary_settings(updates=settings):
-        state: Any = FLOWS[name](**parameters, return_state=True)
-    sys.exit(0 if state.is_completed() else 1)
+        sys.exit(run(name, parameters))

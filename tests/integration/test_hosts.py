@@ -26,6 +26,8 @@ from tests.bench.images import push
 from tests.bench.second_engine import SecondEngine, second_engine
 from tests.bench.waiting import until
 
+pytestmark = pytest.mark.xdist_group("hosts")  # engines are started once, not by each worker
+
 
 @pytest.fixture(scope="module")
 def hosts(registry: Registry) -> Iterator[tuple[SecondEngine, SecondEngine]]:

@@ -58,7 +58,7 @@ def test_stage_that_a_build_of_the_shop_left_goes_with_its_base(
     dockerfile = Path(REPOSITORY / "examples/shop/backend/Dockerfile").read_text()
     assert LABEL in dockerfile.partition("RUN")[0]
     engine.images.remove(build(engine, base, LABEL))
-    assert remove_bases(engine, base.partition(":")[0]) == []
+    assert remove_bases(engine, base.replace(":1", ":*")) == []
     assert engine.images.list(base) == []
 
 
@@ -66,6 +66,6 @@ def test_base_that_somebody_else_built_on_stays_and_is_told(
     engine: docker.DockerClient, base: str
 ) -> None:
     built = build(engine, base, LABEL)
-    assert remove_bases(engine, base.partition(":")[0]) == [base]
+    assert remove_bases(engine, base.replace(":1", ":*")) == [base]
     assert engine.images.get(built)
     assert engine.images.get(base)
