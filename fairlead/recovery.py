@@ -18,6 +18,7 @@ from fairlead.model import Placement, Release, ReleaseState, Step, StepName, Ste
 from fairlead.project import Project
 from fairlead.proving import move_tags
 from fairlead.redact import blank
+from fairlead.telling import tell_settled
 
 ENDED_BY_US = (
     "The process that made it died during {step}; {what}. The database keeps what was migrated."
@@ -43,7 +44,15 @@ def settle(project: Project, environment: str, lease: Held) -> str | None:
         _end_step(project, release, attempt, StepOutcome.FAILED, str(error), lines)
         raise NotSettled(environment, release.id, project.redact(str(error))) from error
     _end_step(project, release, attempt, StepOutcome.SUCCEEDED, done, lines)
+    _tell(project, release.id, done)
     return f"Release {release.id} ({release.sha[:7]}): {done}"
+
+
+def _tell(project: Project, release: int, done: str) -> None:
+    after = project.store.releases.get(release)
+    assert after is not None
+    config = Config.model_validate(project.store.releases.config(release))
+    tell_settled(project, config, after, project.redact(done))
 
 
 def _unsettled(project: Project, environment: str) -> Release | None:

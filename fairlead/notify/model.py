@@ -13,7 +13,8 @@ class Notice:
     `previous` is the short SHA that ran there before, empty when nothing did; `step` the one that
     runs, or the one that failed; `seconds` how long the release took, or has taken; `error` the
     whole error and `log_tail` the last lines of what failed, of both of which a message shows a
-    few; `put_back` says what was put back, `next_step` what to do and `next_command` what to run
+    few; `put_back` says what was put back, `settled` what settling it did,
+    because its own process had died; `next_step` what to do and `next_command` what to run
     now; `url` is the environment's, `run_url` Prefect's. Empty texts and None are left out of a
     message. Secrets are blanked before they come here.
     """
@@ -34,6 +35,7 @@ class Notice:
     error: str = ""
     log_tail: tuple[str, ...] = ()
     put_back: str = ""
+    settled: str = ""
     next_step: str = ""
     next_command: str = ""
     url: str = ""

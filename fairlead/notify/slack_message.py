@@ -23,6 +23,7 @@ OUTCOMES = {
         "failed and could NOT be put back. A person has to act now",
     ),
 }
+SETTLED = ("✖", "failed, could not be put back at once, and has been settled since")
 SERVING = {ReleaseState.FAILED: "still serves", ReleaseState.ROLLED_BACK: "serves again"}
 
 
@@ -43,8 +44,7 @@ def build_message(notice: Notice) -> dict[str, Any]:
 
 def build_reply(notice: Notice) -> dict[str, Any]:
     """The details of a failure, for the thread."""
-    at = f" at {notice.step}" if notice.step else ""
-    headline = f"What went wrong{at}, release {notice.release}"
+    headline = f"{_what_happened(notice)}, release {notice.release}"
     blocks = [section(f"*{headline}*")]
     if notice.error:
         blocks.append(section(code_block("Error:", lines_of(notice.error))))
@@ -52,9 +52,17 @@ def build_reply(notice: Notice) -> dict[str, Any]:
         blocks.append(section(code_block("Its last lines:", _log(notice), keep="last")))
     if notice.put_back:
         blocks.append(section(f"Put back: {one_line(notice.put_back, 2000)}"))
+    if notice.settled:
+        blocks.append(section(f"Settled: {one_line(notice.settled, 2000)}"))
     if _what_to_do(notice):
         blocks.append(section("\n".join(_what_to_do(notice))))
     return _message(headline, blocks)
+
+
+def _what_happened(notice: Notice) -> str:
+    if notice.state not in FAILURES:
+        return "Settled after its process had died"
+    return f"What went wrong at {notice.step}" if notice.step else "What went wrong"
 
 
 def _message(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
@@ -65,11 +73,15 @@ def _message(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
 def _headline(notice: Notice) -> str:
     what = one_line(f"{notice.project} {notice.sha[:7]}", 100)
     where = one_line(notice.environment, 100)
-    mark, outcome = OUTCOMES[notice.state]
+    mark, outcome = SETTLED if _is_put_back_by_now(notice) else OUTCOMES[notice.state]
     serving = _serving(notice)
     return (
         f"{mark} {notice.kind.capitalize()} {notice.release}: {what} to {where} {outcome}{serving}"
     )
+
+
+def _is_put_back_by_now(notice: Notice) -> bool:
+    return notice.state is ReleaseState.ROLLBACK_FAILED and bool(notice.settled)
 
 
 def _serving(notice: Notice) -> str:
@@ -88,6 +100,7 @@ def _facts(notice: Notice) -> list[str]:
         "Failed at" if notice.state in FAILURES else "Step": notice.step or "",
         "Time": "" if notice.seconds is None else duration(notice.seconds),
         "Requests meanwhile": _requests(notice),
+        "Settled": one_line(notice.settled),
     }
     return [f"{name}: {value}" for name, value in facts.items() if value]
 

@@ -13,6 +13,7 @@ import pytest
 
 from fairlead.model import Release, ReleaseState, StepName, StepOutcome
 from tests.bench.bench import Bench, sha_of
+from tests.bench.dying import flow_process, gates, settled, until
 from tests.contract.fake_slack import TOKEN, FakeSlack, refused, running_slack
 from tests.contract.loopback import Answer, Asked, serving
 
@@ -206,6 +207,38 @@ def test_release_that_is_put_back_or_cannot_be_is_told_with_what_to_do(
         "succeeded",
         "rolled_back",
         "rollback_failed",
+    ]
+
+
+def test_release_whose_process_died_is_told_once_it_is_settled(
+    bench: Bench, channel: Channel
+) -> None:
+    first = bench.release(bench.push("v1"))
+    channel.forget()
+    sha = bench.push("v2")
+    with gates(bench) as closed:
+        closed.after(StepName.DEPLOY)
+        with flow_process(bench, "release", environment="dev", sha=sha) as flow:
+            until(closed.waiting, "it has deployed")
+            flow.kill()
+            closed.drop_waiting()
+            closed.forget()
+    (running,) = channel.shown()
+    assert running.startswith(f"*… Release 2: {bench.project} {sha[:7]} to dev is running*")
+    assert settled(bench, wait=4) is not None
+    words = (
+        f"The process that made it died during deploy; {first.sha[:7]} serves. "
+        "The database keeps what was migrated."
+    )
+    link, _, _ = channel.links().partition(" · ")
+    assert channel.shown() == [
+        f"*✖ Release 2: {bench.project} {sha[:7]} to dev failed and was put back. "
+        f"The old version {first.sha[:7]} serves again*\n"
+        f"Asked for by: tester\nFailed at: deploy\nTime: …\n"
+        f"Error:\n```\n{words}\n```\n"
+        f"All of it: `fairlead show 2 --verbose`\n{link}",
+        f"*What went wrong at deploy, release 2*\nError:\n```\n{words}\n```\n"
+        "All of it: `fairlead show 2 --verbose`",
     ]
 
 

@@ -229,3 +229,22 @@ def test_every_message_keeps_to_the_limits_and_says_nothing_hidden(notice: Notic
             rest = re.sub(r"<https?://[^<>|\s]+\|Open the (run|environment)>", "", text)
             assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", rest)
             assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", rest)
+
+
+def test_what_was_settled_since_calls_for_nobody_any_more() -> None:
+    since = replace(
+        FAILED, state=ReleaseState.ROLLBACK_FAILED, error="", log_tail=(), settled="0a1b2c3 serves"
+    )
+    headline = (
+        "✖ Release 42: shop 4f1c6f0 to prod failed, could not be put back at once, "
+        "and has been settled since"
+    )
+    assert build_message(since)["text"] == headline
+    assert "Settled: 0a1b2c3 serves" in build_reply(since)["blocks"][2]["text"]["text"]
+
+
+def test_the_reply_to_a_release_that_was_finished_after_a_death_says_so() -> None:
+    notice = replace(NOTICE, state=ReleaseState.SUCCEEDED, settled="it was proven and running")
+    assert build_reply(notice) == shown(
+        "Settled after its process had died, release 42", "Settled: it was proven and running"
+    )
