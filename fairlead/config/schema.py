@@ -48,6 +48,10 @@ SshAddress = Annotated[str, BeforeValidator(_ssh_address)]
 # A name becomes part of container names, host names and tags.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
+# https://docs.github.com/en/rest/repos/repos: the owner's login and the repository's name.
+Repository = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")
+]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -65,6 +69,10 @@ class Registry(Model):
     username: SecretReference | None = None
     password: SecretReference | None = None
     ca: str | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{'http' if self.insecure else 'https'}://{self.host}"
 
 
 class Proxy(Model):
@@ -229,9 +237,11 @@ class Environment(Model):
 
 
 class Config(Model):
-    """One project. `lease_ttl` is after how many seconds without heartbeat a holder is dead."""
+    """One project. `repository` is where its code is at GitHub, as owner/name; `lease_ttl` is after
+    how many seconds without heartbeat a holder is dead."""
 
     project: Name
+    repository: Repository | None = None
     registry: Registry
     proxy: Proxy = Proxy()
     services: Mapping[Name, Service] = Field(min_length=1)
@@ -252,7 +262,7 @@ class Config(Model):
             raise UnknownService(name, list(self.services))
         return self.services[name]
 
-    def repository(self, service: str) -> str:
+    def image_repository(self, service: str) -> str:
         return f"{self.registry.host}/{self.service(service).image}"
 
     @property

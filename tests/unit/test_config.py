@@ -76,7 +76,7 @@ def test_a_short_config_gets_its_defaults() -> None:
     assert [smoke.path for smoke in read.smoke] == ["/"]
     assert (read.migrations.preset, read.migrations.timeout) == ("auto", 900)
     assert read.migration_service == "backend"
-    assert read.repository("backend") == "registry.example/shop/backend"
+    assert read.image_repository("backend") == "registry.example/shop/backend"
     assert (dev.tls, dev.http_port, dev.https_port, dev.soak) == ("auto", 80, 443, 10)
     assert [(host.name, host.outside) for host in dev.hosts] == [("local", "127.0.0.1")]
     assert [(host.name, host.outside) for host in prod.hosts] == [
@@ -343,6 +343,14 @@ SHAPES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"colour": "red"}, ["colour: is not a key Fairlead knows"]),
     (
+        {"repository": "https://github.com/owner/shop"},
+        [
+            "repository: string should match pattern "
+            "'^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$', "
+            'got "https://github.com/owner/shop"'
+        ],
+    ),
+    (
         {"services": {"backend": {"image": 3}}},
         ['services.backend.image: input should be a valid string, got "3"'],
     ),
@@ -523,6 +531,7 @@ def test_the_digest_changes_when_how_it_runs_changes(over: dict[str, Any]) -> No
     "over",
     [
         {"lease_ttl": 60},
+        {"repository": "owner/shop"},
         {"smoke": [{"path": "/up"}]},
         {"migrations": {"timeout": 60}},
         {"registry": {"username": "env:U", "password": "env:P"}},
