@@ -303,27 +303,27 @@ def test_migrations_of_which_nothing_was_begun_say_so() -> None:
 
 
 def test_the_environments_are_a_row_each() -> None:
-    dev = Status("dev", NEW, 12, BEGAN, "alice", ["one", "two"], [], "")
+    dev = Status("dev", NEW, 12, BEGAN, "alice" * 9, ["one", "two"], [], "")
     uat = Status("uat", None, None, None, None, [], [], "being changed (bob@host)")
     urls = {"dev": "https://dev.example/", "uat": "https://uat.example/"}
     assert environment_rows([dev, uat], urls) == [
         {
             "Environment": "[dev](https://dev.example/)",
             "Runs": "`5e6f7a8`",
-            "Since": "2026-01-02 03:04:05 UTC",
-            "Release": "12",
-            "By": "alice",
-            "On": "one, two",
             "Now": "at rest",
+            "Since": "2026-01-02 03:04:05 UTC",
+            "By": f"{'alice' * 7}alic…",
+            "Release": "12",
+            "On": "one, two",
         },
         {
             "Environment": "[uat](https://uat.example/)",
             "Runs": "nothing",
-            "Since": "",
-            "Release": "",
-            "By": "",
-            "On": "",
             "Now": "being changed (bob\\@host)",
+            "Since": "",
+            "By": "",
+            "Release": "",
+            "On": "",
         },
     ]
 
