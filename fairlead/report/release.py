@@ -20,13 +20,24 @@ def release_report(story: Story) -> str:
 
 def summary(release: Release) -> str:
     """For a list of reports: `✔ succeeded: release 12, 1a2b3c4`."""
-    words = release.state.replace("_", " ")
-    return f"{OUTCOMES[release.state][0]} {words}: release {release.id}, {release.sha[:7]}"
+    words = "not settled" if _is_left(release) else release.state.replace("_", " ")
+    return f"{_outcome(release)[0]} {words}: release {release.id}, {release.sha[:7]}"
+
+
+def _outcome(release: Release) -> tuple[str, str]:
+    if _is_left(release):
+        return "‼", f"lost its lease and is not settled: fairlead settle {release.environment}"
+    return OUTCOMES[release.state]
+
+
+def _is_left(release: Release) -> bool:
+    """Who lost the lease may not write how the release ended; somebody else does, later."""
+    return release.state is ReleaseState.RUNNING
 
 
 def _headline(story: Story) -> Iterator[str]:
     release = story.release
-    mark, outcome = OUTCOMES[release.state]
+    mark, outcome = _outcome(release)
     what = text(f"{release.project} {release.sha[:7]} to {release.environment}")
     yield f"# {mark} {release.kind.capitalize()} {release.id}: {what} {outcome}"
     yield ""

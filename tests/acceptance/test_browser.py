@@ -59,7 +59,7 @@ def test_release_is_made_and_read_without_leaving_the_browser(stage: Stage, desk
     desk.fill("reason", "the price of veal")
     desk.fill("requested_by", "bob")
     desk.shoot("4-form-filled-in", height=1500)
-    desk.click("Submit", "button")
+    desk.press("Submit")
     watch(stage, desk, sha)
     assert stage.bench.serves() == "v2"
     (after,) = stage.bench.history(stage.environment)[:-1]
@@ -76,7 +76,7 @@ def open_form(stage: Stage, desk: Browser) -> None:
     expect(found).to_have_count(1)
     desk.shoot("1-deployments")
     found.click()
-    desk.click("Run", "button")
+    desk.press("Run")
     desk.shoot("2-deployment")
     desk.click("Custom run")
 
@@ -87,7 +87,7 @@ def refuses_what_is_no_sha(desk: Browser) -> None:
     for field in desk.page.locator(".schema-form-property").all():
         expect(field.locator(".schema-form-property__description")).not_to_be_empty()
     desk.fill("sha", "HEAD")
-    desk.click("Submit", "button")
+    desk.press("Submit")
     desk.sees("'HEAD' does not match '^[0-9a-f]{40}$'", exact=False)
     desk.shoot("3-form-refused", height=1500)
 

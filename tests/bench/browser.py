@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
-    "--no-sandbox",  # which Chromium refuses to have as root
+    "--no-sandbox",  # as root Chromium does not start with one
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -39,15 +39,11 @@ class Browser:
         self.page.wait_for_timeout(FADED_IN)
         self.page.screenshot(path=self.folder / f"{name}.png")
 
-    def click(self, words: str, role: str | None = None) -> None:
-        """The first that is visible; `role` where the same words stand elsewhere too."""
-        if role == "link":
-            found = self.page.get_by_role("link", name=words, exact=True)
-        elif role == "button":
-            found = self.page.get_by_role("button", name=words, exact=True)
-        else:
-            found = self.page.get_by_text(words, exact=True)
-        found.filter(visible=True).first.click()
+    def click(self, words: str) -> None:
+        self.page.get_by_text(words, exact=True).filter(visible=True).first.click()
+
+    def press(self, button: str) -> None:
+        self.page.get_by_role("button", name=button, exact=True).click()
 
     def sees(self, words: str, *, exact: bool = True) -> None:
         found = self.page.get_by_text(words, exact=exact).filter(visible=True)

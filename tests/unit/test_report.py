@@ -238,6 +238,14 @@ dev is being changed by another run.
     )
 
 
+def test_a_release_that_lost_its_lease_says_what_to_run() -> None:
+    left = replace(RELEASE, state=ReleaseState.RUNNING, ended_at=None)
+    assert summary(left) == "‼ not settled: release 12, 5e6f7a8"
+    assert release_report(replace(STORY, release=left)).partition("\n")[0] == (
+        "# ‼ Release 12: shop 5e6f7a8 to dev lost its lease and is not settled: fairlead settle dev"
+    )
+
+
 def test_a_rollback_tells_what_stays_and_which_commits_are_gone() -> None:
     back = replace(RELEASE, kind=ReleaseKind.ROLLBACK)
     story = replace(STORY, release=back, steps=[], stays=["1 applied: app.0003"])
