@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fairlead.config import Config, Host
 from fairlead.database.reach import check_database
 from fairlead.engine.connect import connect
 from fairlead.errors import FairleadError
 from fairlead.model import Image, Request
+from fairlead.policy import frozen_until
 from fairlead.project import Project
 from fairlead.proving import verified_images
 from fairlead.store.database import address
@@ -24,18 +26,22 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a release would do: `unchanged` when the environment runs these digests already."""
+    """What a release would do: `unchanged` when the environment runs these digests already,
+    `frozen` until when it would be refused."""
 
     environment: str
     sha: str
     replaces: str | None
     images: tuple[Image, ...]
     unchanged: bool
+    frozen: datetime | None
 
     def lines(self) -> Iterator[str]:
         yield f"{self.environment}: {self.replaces or 'nothing'} → {self.sha}"
         for image in self.images:
             yield f"  {image.service}: {image.reference} (from {image.tag})"
+        if self.frozen:
+            yield f"  It would be refused: frozen until {self.frozen:%a %Y-%m-%d %H:%M %Z}."
         yield (
             "  It runs already: nothing would be done."
             if self.unchanged
@@ -91,6 +97,9 @@ def plan(project: Project, request: Request) -> Plan:
         current.sha if current else None,
         tuple(images.values()),
         same,
+        frozen_until(
+            config.environment(request.environment).freeze, config.time_zone, datetime.now(UTC)
+        ),
     )
 
 

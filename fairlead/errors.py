@@ -203,6 +203,17 @@ class PromotionRefused(Refused):
         )
 
 
+class Frozen(Refused):
+    """The environment is in a freeze window; `until` has its time zone."""
+
+    def __init__(self, environment: str, until: datetime) -> None:
+        super().__init__(
+            f"{environment} is frozen until {until:%a %Y-%m-%d %H:%M %Z} "
+            f"(environments.{environment}.freeze).",
+            next_step="Wait, or release it anyway, which is recorded: --override",
+        )
+
+
 class NotSettled(Refused):
     """An earlier release was left unfinished and could not be settled."""
 

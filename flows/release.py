@@ -31,6 +31,7 @@ def release(
     source: str = "",
     wait_minutes: Annotated[float, Field(ge=0, le=1440)] = 0,
     if_unchanged: Literal["do nothing", "release again"] = "do nothing",
+    when_frozen: Literal["refuse", "release anyway"] = "refuse",
     request_id: str = "",
 ) -> State:
     """Prove the build, migrate the database, swap the containers without dropping a request,
@@ -44,6 +45,7 @@ def release(
         source: Promote what this environment's tag names; empty: its own.
         wait_minutes: How long to wait for a release that is running, instead of being refused.
         if_unchanged: What to do when the environment runs exactly this already.
+        when_frozen: What to do in a freeze window; releasing anyway is recorded.
         request_id: Names the request: the same one is served once; may be empty.
     """
     request = Request(
@@ -62,7 +64,7 @@ def release(
             releasing(project, request, flow_run=flow_run(), wait=wait_minutes * 60) as run,
             telling(run),
         ):
-            preflight(run)
+            preflight(run, when_frozen=when_frozen)
             if not verify_build(run, again=if_unchanged == "release again"):
                 return Completed(message=f"{environment} runs {sha[:7]} already: nothing to do")
             pull_images(run)

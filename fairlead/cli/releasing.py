@@ -19,6 +19,10 @@ again = click.option(
     "--force", "if_unchanged", flag_value="release again", default="do nothing",
     help="Even when the environment runs exactly this already.",
 )  # fmt: skip
+override = click.option(
+    "--override", "when_frozen", flag_value="release anyway", default="refuse",
+    help="Even in a freeze window of the environment; that is recorded.",
+)  # fmt: skip
 dry_run = click.option(
     "--dry-run", is_flag=True, help="Prove the build and say what would be done."
 )
@@ -33,6 +37,7 @@ in_process = click.option(
 @wait
 @reason
 @again
+@override
 @dry_run
 @in_process
 @as_json
@@ -63,6 +68,7 @@ def release(
 @wait
 @reason
 @again
+@override
 @dry_run
 @in_process
 @as_json

@@ -5,10 +5,12 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from fairlead.errors import UnknownEnvironment, UnknownService
+from fairlead.policy import parse_window
 
 
 def _secret_reference(value: Any) -> Any:
@@ -42,9 +44,24 @@ def _is_ssh(address: str) -> bool:
     return parts.scheme == "ssh" and bool(named)
 
 
+def _freeze_window(value: Any) -> Any:
+    parse_window(str(value))
+    return value
+
+
+def _time_zone(value: Any) -> Any:
+    try:
+        ZoneInfo(value)
+    except (OSError, TypeError, ValueError, ZoneInfoNotFoundError):
+        raise ValueError("should be a time zone like Europe/Berlin or UTC") from None
+    return value
+
+
 SecretReference = Annotated[str, BeforeValidator(_secret_reference)]
 EngineAddress = Annotated[str, BeforeValidator(_engine_address)]
 SshAddress = Annotated[str, BeforeValidator(_ssh_address)]
+FreezeWindow = Annotated[str, BeforeValidator(_freeze_window)]
+TimeZone = Annotated[str, BeforeValidator(_time_zone)]
 # A name becomes part of container names, host names and tags.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
@@ -198,8 +215,9 @@ def _host(value: Any) -> Any:
 class Environment(Model):
     """Hosts, database, secrets and policy of one environment. `soak` is seconds.
 
-    `aliases` are further domains with the same routes, `*.example.com` among them; a certificate
-    for a wildcard cannot be had with `tls = "auto"`.
+    `freeze` are windows in which nothing is released, as policy.py reads them; going back is
+    always possible. `aliases` are further domains with the same routes, `*.example.com` among
+    them; a certificate for a wildcard cannot be had with `tls = "auto"`.
     """
 
     hosts: tuple[Annotated[Host, BeforeValidator(_host)], ...] = Field(min_length=1)
@@ -216,6 +234,7 @@ class Environment(Model):
     secrets: Mapping[EnvName, SecretReference] = {}
     branch: str | None = None
     promotes_from: Name | None = None
+    freeze: tuple[FreezeWindow, ...] = ()
     soak: float = Field(default=10, ge=0, le=86_400)
     notify: Notify = Notify()
 
@@ -229,7 +248,8 @@ class Environment(Model):
 
 
 class Config(Model):
-    """One project. `lease_ttl` is after how many seconds without heartbeat a holder is dead."""
+    """One project. `lease_ttl` is after how many seconds without heartbeat a holder is dead;
+    `time_zone` is that of the environments' freeze windows."""
 
     project: Name
     registry: Registry
@@ -239,6 +259,7 @@ class Config(Model):
     smoke: tuple[Smoke, ...] = (Smoke(),)
     environments: Mapping[Name, Environment] = Field(min_length=1)
     lease_ttl: Seconds = 30
+    time_zone: TimeZone = "UTC"
 
     def environment(self, name: str) -> Environment:
         """Raises UnknownEnvironment."""
@@ -270,7 +291,7 @@ class Config(Model):
         """A SHA-256 of what decides how `environment` runs; changed policy does not change it."""
         whole = self.snapshot()
         here = whole["environments"][environment]
-        policy = ("branch", "promotes_from", "soak", "notify", "batch")
+        policy = ("branch", "promotes_from", "freeze", "soak", "notify", "batch")
         relevant = {
             "registry": whole["registry"]["host"],
             "proxy": whole["proxy"],

@@ -59,6 +59,7 @@ domain = "www.example.com"
 promotes_from = "dev"                  # fairlead promote dev prod: the same digests
 branch = "main"
 soak = 60
+# freeze = ["fri 16:00 - mon 08:00"]   # nothing is released then; time_zone, at the top, says whose
 secrets = {{ SECRET_KEY = "env:PROD_SECRET_KEY" }}
 
 [environments.prod.database]

@@ -1,5 +1,6 @@
 """Docker engines, and the one place that translates the SDK's errors."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,6 @@ TIMEOUT = 60  # seconds for one answer of an engine; longer calls say so themsel
 # The SDK keeps idle connections for each URL it has asked for, and over SSH each is a session, of
 # which sshd allows ten (MaxSessions) to all that is asked of a host at once.
 POOLS, IDLE = 4, 1
-PATIENCE = 10  # seconds to wait until sshd allows another session
 AWAY = (requests.exceptions.RequestException, SSHException, OSError, EOFError)
 
 __all__ = ["AWAY", "NotFound", "connect", "engine_errors", "reason"]
@@ -46,16 +46,20 @@ def _wait_for_sessions(api: Any) -> None:
 
 
 def _patient(open_session: Callable[..., Any]) -> Callable[..., Any]:
+    """Those who want a session queue, and the first asks again until one is free."""
+    turn = threading.Lock()
+
     @wraps(open_session)
     def opened(*args: Any, **kwargs: Any) -> Any:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return open_session(*args, **kwargs)
-            except ChannelException:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+        with turn:
+            deadline = time.monotonic() + TIMEOUT
+            while True:
+                try:
+                    return open_session(*args, **kwargs)
+                except ChannelException:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
 
     return opened
 

@@ -404,6 +404,18 @@ SHAPES: list[tuple[dict[str, Any], list[str]]] = [
         {"environments": {"prod": {"database": {"via": "unix:///run/docker.sock"}}}},
         ["environments.prod.database.via: should be ssh://user@host"],
     ),
+    (
+        {"environments": {"prod": {"freeze": ["fri 16:00 - mon 08:00", "friday"]}}},
+        [
+            'environments.prod.freeze[1]: should be like "fri 16:00 - mon 08:00" or '
+            '"2026-12-18 16:00 - 2027-01-04 08:00", got "friday"'
+        ],
+    ),
+    (
+        {"time_zone": "Mars/Olympus"},
+        ['time_zone: should be a time zone like Europe/Berlin or UTC, got "Mars/Olympus"'],
+    ),
+    ({"time_zone": 7}, ['time_zone: should be a time zone like Europe/Berlin or UTC, got "7"']),
     ({"lease_ttl": 10**5000}, ["lease_ttl: input should be a valid number"]),
 ]
 
@@ -529,6 +541,8 @@ def test_the_digest_changes_when_how_it_runs_changes(over: dict[str, Any]) -> No
         {"environments": {"dev": {"soak": 60}}},
         {"environments": {"dev": {"branch": "develop"}}},
         {"environments": {"dev": {"batch": 2}}},
+        {"environments": {"dev": {"freeze": ["fri 16:00 - mon 08:00"]}}},
+        {"time_zone": "Europe/Berlin"},
         {"environments": {"dev": {"notify": {"slack": {"channel": "#a", "token": "env:T"}}}}},
         {"environments": {"prod": {"env": {"DEBUG": "1"}, "tls": "off"}}},
     ],

@@ -136,6 +136,12 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "See what runs where: fairlead status",
     ),
     (
+        errors.Frozen("prod", SINCE),
+        3,
+        "prod is frozen until Fri 2026-01-02 03:04 UTC (environments.prod.freeze).\n"
+        "Wait, or release it anyway, which is recorded: --override",
+    ),
+    (
         errors.NotSettled("dev", 7, "one does not answer"),
         3,
         "Release 7 of dev was left unfinished and could not be settled: one does not answer\n"
