@@ -98,12 +98,13 @@ def _runs(opened: Project) -> "Runs":
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """Raises PortTaken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise PortTaken(host, port, error.strerror or str(error)) from error
-    with listener:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(1024)
+        except OSError as error:
+            raise PortTaken(host, port, error.strerror or str(error)) from error
         yield listener
 
 

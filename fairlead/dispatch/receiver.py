@@ -93,13 +93,11 @@ class Receiver:
 
     async def _event(self, request: Request) -> Event | Ignored:
         """What a signed delivery says. Nothing of it is looked at before the signature is."""
-        if _media_type(request) != "application/json":
-            raise not_json()
-        signature = request.headers.get(HEADER, "")
-        if not is_signature(signature):
-            raise not_signed()
+        if problem := _unfit(request):
+            await let_go(request.stream(), self._rules.body_limit)
+            raise problem
         async with body_of(request, self._rules.body_limit, self._room) as body:
-            if not is_signed(body, signature, self._secrets):
+            if not is_signed(body, request.headers[HEADER], self._secrets):
                 raise not_signed()
             if wait := self._taken.wait():
                 raise too_many(wait)
@@ -146,12 +144,11 @@ class Receiver:
             {"Location": address} if address else None,
         )
 
-    async def _refuse(self, request: Request, problem: Problem) -> Response:
+    async def _refuse(self, _: Request, problem: Problem) -> Response:
         """In the log there is nothing of what was sent, and no more lines than the rate."""
         if problem.status in UNVERIFIED and (wait := self._failed.wait()):
             return _told(too_many(wait))
         LOG.warning("%d %s", problem.status, problem.detail)
-        await let_go(request, self._rules.body_limit)
         return _told(problem)
 
 
@@ -159,8 +156,12 @@ def ignored(what: Ignored) -> dict[str, str]:
     return {"state": "ignored", "why": what.why}
 
 
-def _media_type(request: Request) -> str:
-    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+def _unfit(request: Request) -> Problem | None:
+    """What is wrong before there is a body."""
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        return not_json()
+    return None if is_signature(request.headers.get(HEADER, "")) else not_signed()
 
 
 async def _not_here(_: Request, error: HTTPException) -> Response:

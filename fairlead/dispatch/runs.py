@@ -58,7 +58,7 @@ class Runs:
         try:
             return self._client.request(method, f"{self._api}{path}", json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = str(error) or type(error).__name__
+            why = str(error).rstrip(".") or type(error).__name__
             raise PrefectUnreachable(self._api, why) from error
 
     def _id(self, answer: httpx.Response) -> str:
