@@ -18,7 +18,7 @@ LONGEST_REASON = 500  # characters, as the flow takes them
 
 Text = Annotated[str, StringConstraints(max_length=255)]
 Sha = Annotated[str, StringConstraints(pattern=rf"^{SHA.pattern}$")]
-Number = Annotated[int, Field(ge=0, lt=2**63)]
+Number = Annotated[int, Field(ge=0, lt=2**63, strict=False)]  # 1.0 is an integer in JSON Schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

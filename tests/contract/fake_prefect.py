@@ -22,7 +22,7 @@ FIELDS = {"parameters", "idempotency_key", "tags"}
 @dataclass
 class FakePrefect:
     """`runs` by idempotency key as they were asked for; `away` answers nothing at all; `broken`
-    answers instead of everything, `refusal` is why no run fits; `asked` collects."""
+    answers instead of everything, `refusal` instead of a run; `asked` collects."""
 
     deployments: dict[str, str] = field(
         default_factory=lambda: {f"release/{name}": str(uuid.uuid4()) for name in ("dev", "uat")}
@@ -32,7 +32,7 @@ class FakePrefect:
     asked: list[Asked] = field(default_factory=list)
     away: bool = False
     broken: Answer | None = None
-    refusal: str | None = None
+    refusal: Answer | None = None
     csrf: str | None = None
     auth: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -64,7 +64,7 @@ class FakePrefect:
         if set(given) - FIELDS:
             return said(422, {"exception_message": "Invalid request received."})
         if self.refusal:
-            return said(409, {"detail": self.refusal})
+            return self.refusal
         key, new = given["idempotency_key"], given["idempotency_key"] not in self.runs
         self.runs.setdefault(key, given)
         return said(201 if new else 200, {"id": self.ids.setdefault(key, str(uuid.uuid4()))})

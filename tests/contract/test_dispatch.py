@@ -32,7 +32,7 @@ from tests.bench.github import (
     workflow_run,
 )
 from tests.bench.prefect import wait_for
-from tests.contract.fake_prefect import FakePrefect, running_prefect
+from tests.contract.fake_prefect import FakePrefect, running_prefect, said
 
 Prefect = tuple[FakePrefect, str]
 
@@ -321,7 +321,7 @@ def test_run_that_prefect_refuses_is_refused_and_stays_so(
 ) -> None:
     fake, _ = prefect
     guid = str(uuid.uuid4())
-    fake.refusal = "Validation failed for field 'sha'"
+    fake.refusal = said(409, {"detail": "Validation failed for field 'sha'"})
     words = "Prefect does not take a run of release/dev: Validation failed for field 'sha'."
     for _ in range(2):
         answer = receiver.deliver(release(), guid=guid)
