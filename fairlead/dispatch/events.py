@@ -98,7 +98,7 @@ class _Deployment(_Shape):
     sha: Sha
     task: Text = "deploy"
     description: str | None = None
-    creator: _Account
+    creator: _Account | None = None
 
 
 class _DeploymentCreated(_Envelope):
@@ -170,7 +170,7 @@ def _deployment(body: bytes) -> Event | Ignored:
         subject=f"deployment {made.id}",
         repository=told.repository.full_name,
         source=told.repository.full_name,
-        actor=made.creator.login,
+        actor=(made.creator or told.sender).login,
         sha=made.sha,
         reason=one_line(made.description or f"deployment {made.id}"),
         environment=made.environment,

@@ -120,7 +120,8 @@ class Receiver:
             async with asyncio.timeout(STORE_SECONDS):
                 return await loop.run_in_executor(self._threads, keep, self._config.project, wish)
         except (StoreUnreachable, TimeoutError) as error:
-            LOG.warning("%s is not kept: %s", wish.guid, error or "the store takes too long")
+            why = error.message if isinstance(error, StoreUnreachable) else "it takes too long."
+            LOG.warning("%s is not kept: %s", wish.guid, why)
             raise unavailable("The store is away. Deliver again when it is back.") from error
 
     def _answer(self, delivery: Delivery, new: bool, guid: str) -> Response:

@@ -110,6 +110,14 @@ def test_each_event_is_read_as_what_it_asks_for() -> None:
     )
 
 
+def test_a_deployment_without_a_creator_is_the_sender_s() -> None:
+    told = deployment()
+    told["deployment"]["creator"] = None
+    read = event_of("deployment", {**told, "sender": {"login": "hubot[bot]"}})
+    assert isinstance(read, Event)
+    assert read.actor == "hubot[bot]"
+
+
 def test_what_a_body_names_is_the_same_for_the_same_and_another_for_another() -> None:
     def subject(name: str, told: dict[str, Any]) -> str:
         read = event_of(name, told)
