@@ -75,6 +75,8 @@ def check_shared(project: Project) -> Iterator[Finding]:
     """What all environments share: the store and the registry."""
     yield _tried("store", lambda: address(project.store.conninfo))
     yield _tried(f"registry {project.config.registry.host}", lambda: _registry(project))
+    if project.config.dispatch is not None:
+        yield _tried("dispatch", lambda: _dispatch(project))
 
 
 def plan(project: Project, request: Request) -> Plan:
@@ -126,3 +128,10 @@ def _engine(host: Host) -> str:
 def _registry(project: Project) -> str:
     project.registry(project.config).ping()
     return "answers"
+
+
+def _dispatch(project: Project) -> str:
+    rules, secrets = project.config.dispatch, project.dispatch_secrets()
+    assert rules is not None
+    places = ", ".join(rules.environments) or "nothing"
+    return f"{len(secrets)} secret{'s' * (len(secrets) > 1)}; GitHub may start {places}"

@@ -94,6 +94,13 @@ class SecretMissing(InputError):
         )
 
 
+class DispatchNotConfigured(InputError):
+    """The receiver was started where it has nothing to do, or nobody to start flows."""
+
+    def __init__(self, what: str, next_step: str) -> None:
+        super().__init__(f"GitHub can start nothing here: {what}.", next_step=next_step)
+
+
 # -- 3: refused, nothing was touched ---------------------------------------------------------
 
 
@@ -184,6 +191,24 @@ class PrefectUnreachable(Refused):
         super().__init__(
             f"The Prefect API at {address} does not answer as it should: {why}.",
             next_step="Start it, or run the release in this process: fairlead release --in-process",
+        )
+
+
+class RunRefused(Refused):
+    """Prefect answers, and does not want the run: asking again does not help."""
+
+    def __init__(self, deployment: str, why: str) -> None:
+        super().__init__(
+            f"Prefect does not take a run of {deployment}: {why}.",
+            next_step="Deploy the flows of this version: prefect deploy --all",
+        )
+
+
+class PortTaken(Refused):
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(
+            f"Nothing can listen at {host}:{port}: {why}.",
+            next_step="Stop what listens there, or choose another: --port 0 takes a free one.",
         )
 
 

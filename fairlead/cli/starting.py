@@ -41,13 +41,13 @@ def start(
     flow: str, environment: str, parameters: dict[str, Any], config: str | None, *, in_process: bool
 ) -> Started:
     """Raises PrefectUnreachable."""
-    api = _configured_api()
+    api = configured_api()
     if api and not in_process:
         return Submitted(api, f"{flow}/{environment}", parameters)
     return Child(flow, parameters, config, own_api=not (api and _answers(api)))
 
 
-def _configured_api() -> str | None:
+def configured_api() -> str | None:
     """PREFECT_API_URL, from the environment or the active profile."""
     if os.environ.get("PREFECT_API_URL"):
         return os.environ["PREFECT_API_URL"]

@@ -67,6 +67,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+# As GitHub has them, in both kinds of letters: owner/name, and a login, that of an app among them.
+Repository = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$")
+]
+Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,90}(\[bot\])?$")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -247,6 +252,24 @@ class Environment(Model):
         return f"{scheme}://{self.domain}{'' if port == usual else f':{port}'}/"
 
 
+class Dispatch(Model):
+    """What GitHub may start through `fairlead dispatch serve`.
+
+    `secrets` are those of the webhook: two while it is changed from one to the other. `actors`
+    and `workflows` (the names of those that build) leave nobody and nothing out where they are
+    empty; `environments` lists what may be started. `body_limit` is in bytes, GitHub's own is
+    25 MiB; `rate` is how many deliveries are taken in a minute, at once or one after the other.
+    """
+
+    secrets: tuple[SecretReference, ...] = Field(min_length=1, max_length=2)
+    repositories: tuple[Repository, ...] = Field(min_length=1)
+    environments: tuple[Name, ...] = ()
+    actors: tuple[Login, ...] = ()
+    workflows: tuple[str, ...] = ()
+    body_limit: int = Field(default=1_048_576, ge=1024, le=26_214_400)
+    rate: int = Field(default=600, ge=1, le=1_000_000)
+
+
 class Config(Model):
     """One project. `lease_ttl` is after how many seconds without heartbeat a holder is dead;
     `time_zone` is that of the environments' freeze windows."""
@@ -258,6 +281,7 @@ class Config(Model):
     migrations: Migrations = Migrations()
     smoke: tuple[Smoke, ...] = (Smoke(),)
     environments: Mapping[Name, Environment] = Field(min_length=1)
+    dispatch: Dispatch | None = None
     lease_ttl: Seconds = 30
     time_zone: TimeZone = "UTC"
 
@@ -284,8 +308,11 @@ class Config(Model):
         return next(iter(self.services)) if len(self.services) == 1 else "backend"
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything as JSON, to be kept with a release; secrets are references."""
-        return self.model_dump(mode="json")
+        """Everything as JSON, to be kept with a release; secrets are references.
+
+        Who may start a release is no part of it, and the code of before would not know the key.
+        """
+        return self.model_dump(mode="json", exclude={"dispatch"})
 
     def digest(self, environment: str) -> str:
         """A SHA-256 of what decides how `environment` runs; changed policy does not change it."""

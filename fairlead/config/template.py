@@ -43,6 +43,13 @@ lock_timeout = 5                       # seconds to wait for a lock in PostgreSQ
 [[smoke]]                              # asked through the proxy, from outside, after the switch
 path = "/"
 
+# [dispatch]                           # what GitHub may start: fairlead dispatch serve
+# secrets = ["env:GITHUB_WEBHOOK_SECRET"]    # two of them while it is changed
+# repositories = ["owner/{project}"]
+# environments = ["dev"]
+# workflows = ["build"]                # those whose success on the branch starts a release
+# actors = ["octocat"]                 # nobody else may; left out: whom GitHub lets
+
 [environments.dev]
 hosts = ["ssh://deploy@dev.example.com"]   # or unix:///var/run/docker.sock
 domain = "dev.example.com"

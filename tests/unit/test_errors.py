@@ -61,6 +61,23 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         f"Set it where Fairlead runs, {CHECK}",
     ),
     (
+        errors.DispatchNotConfigured("the config has no [dispatch]", "Add it."),
+        2,
+        "GitHub can start nothing here: the config has no [dispatch].\nAdd it.",
+    ),
+    (
+        errors.RunRefused("release/dev", "no such parameter"),
+        3,
+        "Prefect does not take a run of release/dev: no such parameter.\n"
+        "Deploy the flows of this version: prefect deploy --all",
+    ),
+    (
+        errors.PortTaken("127.0.0.1", 8099, "Address already in use"),
+        3,
+        "Nothing can listen at 127.0.0.1:8099: Address already in use.\n"
+        "Stop what listens there, or choose another: --port 0 takes a free one.",
+    ),
+    (
         errors.LeaseHeld("dev", "process 7 on one", SINCE, 41),
         3,
         "dev is being changed by release 41: process 7 on one, since 2026-01-02 03:04:05 UTC.\n"
