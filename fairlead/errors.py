@@ -208,7 +208,7 @@ class PortTaken(Refused):
     def __init__(self, host: str, port: int, why: str) -> None:
         super().__init__(
             f"Nothing can listen at {host}:{port}: {why}.",
-            next_step="Stop what listens there, or choose another: --port 0 takes a free one.",
+            next_step="Stop what listens there, or choose another: --port",
         )
 
 
@@ -269,6 +269,17 @@ class FailedWithLog(StepFailed):
     @property
     def summary(self) -> str:
         return self._summary
+
+
+class PartEnded(FailedWithLog):
+    """One of the programs of `fairlead up` ended by itself."""
+
+    def __init__(self, name: str, code: int, tail: Sequence[str]) -> None:
+        super().__init__(
+            f"{name} ended by itself with exit code {code}; the others were stopped.",
+            tail,
+            next_step="Mend what its last lines say, then again: fairlead up",
+        )
 
 
 class JobFailed(FailedWithLog):

@@ -20,6 +20,7 @@ COMMANDS = {
     "init": ("fairlead.cli.preparing", "Write a commented fairlead.toml."),
     "check": ("fairlead.cli.preparing", "Validate the config and try every connection."),
     "dispatch": ("fairlead.cli.dispatching", "What GitHub may start: the receiver."),
+    "up": ("fairlead.cli.running", "Start all that releases need, on this machine."),
     "settle": ("fairlead.cli.repairing", "Finish or put back what a dead run left."),
     "unlock": ("fairlead.cli.repairing", "Take the lease from a holder that hangs."),
 }

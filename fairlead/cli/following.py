@@ -60,18 +60,18 @@ def _watch(project: Project, request: str, started: Started, screen: "Screen") -
 
 
 def _looks(project: Project, request: str, started: Started) -> Iterator[Release | None]:
+    release: Release | None = None
     while True:
-        flow_ended = started.ended() is not None
+        over = started.ended() is not None or (release is not None and _is_over(project, release))
         release = project.store.releases.of_request(request)
         yield release
-        if flow_ended or (release is not None and _is_over(project, release)):
+        if over:
             return
         time.sleep(PAUSE)
 
 
 def _is_over(project: Project, release: Release) -> bool:
-    if release.state is ReleaseState.RUNNING:
-        return False
+    """Nobody holds its lease: it has ended, or its process died."""
     live = project.store.leases.live(release.project)
     return all(lease.release != release.id for lease in live)
 

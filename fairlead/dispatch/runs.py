@@ -54,6 +54,13 @@ class Runs:
             raise RunRefused(name, _said(made))
         return self._id(made)
 
+    def cancel(self, run: str) -> None:
+        """Have the run end as a person's cancel has it end. Raises PrefectUnreachable."""
+        state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+        answer = self._ask("POST", f"/flow_runs/{run}/set_state", state)
+        if not answer.is_success:
+            raise PrefectUnreachable(self._api, f"{answer.status_code} {_said(answer)}")
+
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:
             return self._client.request(method, f"{self._api}{path}", json=body)

@@ -171,6 +171,12 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         'Name the right image ([migrations] service, manage), or preset = "auto".',
     ),
     (
+        errors.PartEnded("prefect", 3, ["no disk"]),
+        4,
+        "prefect ended by itself with exit code 3; the others were stopped. Its last lines:\n"
+        "    no disk\nMend what its last lines say, then again: fairlead up",
+    ),
+    (
         errors.JobFailed(["manage.py", "migrate"], "ended with exit code 1", ["a", "b"]),
         4,
         "`manage.py migrate` ended with exit code 1. Its last lines:\n    a\n    b\n"
