@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fairlead.config import Config, Host
 from fairlead.database.reach import check_database
 from fairlead.engine.connect import connect
 from fairlead.errors import FairleadError
 from fairlead.model import Image, Request
+from fairlead.policy import frozen_until
 from fairlead.project import Project
 from fairlead.proving import verified_images
 from fairlead.store.database import address
@@ -24,18 +26,22 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a release would do: `unchanged` when the environment runs these digests already."""
+    """What a release would do: `unchanged` when the environment runs these digests already,
+    `frozen` until when it would be refused."""
 
     environment: str
     sha: str
     replaces: str | None
     images: tuple[Image, ...]
     unchanged: bool
+    frozen: datetime | None
 
     def lines(self) -> Iterator[str]:
         yield f"{self.environment}: {self.replaces or 'nothing'} → {self.sha}"
         for image in self.images:
             yield f"  {image.service}: {image.reference} (from {image.tag})"
+        if self.frozen:
+            yield f"  It would be refused: frozen until {self.frozen:%a %Y-%m-%d %H:%M %Z}."
         yield (
             "  It runs already: nothing would be done."
             if self.unchanged
@@ -69,6 +75,8 @@ def check_shared(project: Project) -> Iterator[Finding]:
     """What all environments share: the store and the registry."""
     yield _tried("store", lambda: address(project.store.conninfo))
     yield _tried(f"registry {project.config.registry.host}", lambda: _registry(project))
+    if project.config.dispatch is not None:
+        yield _tried("dispatch", lambda: _dispatch(project))
 
 
 def plan(project: Project, request: Request) -> Plan:
@@ -91,6 +99,9 @@ def plan(project: Project, request: Request) -> Plan:
         current.sha if current else None,
         tuple(images.values()),
         same,
+        frozen_until(
+            config.environment(request.environment).freeze, config.time_zone, datetime.now(UTC)
+        ),
     )
 
 
@@ -117,3 +128,10 @@ def _engine(host: Host) -> str:
 def _registry(project: Project) -> str:
     project.registry(project.config).ping()
     return "answers"
+
+
+def _dispatch(project: Project) -> str:
+    rules, secrets = project.config.dispatch, project.dispatch_secrets()
+    assert rules is not None
+    places = ", ".join(rules.environments) or "nothing"
+    return f"{len(secrets)} secret{'s' * (len(secrets) > 1)}; GitHub may start {places}"

@@ -94,6 +94,13 @@ class SecretMissing(InputError):
         )
 
 
+class DispatchNotConfigured(InputError):
+    """The receiver was started where it has nothing to do, or nobody to start flows."""
+
+    def __init__(self, what: str, next_step: str) -> None:
+        super().__init__(f"GitHub can start nothing here: {what}.", next_step=next_step)
+
+
 # -- 3: refused, nothing was touched ---------------------------------------------------------
 
 
@@ -187,6 +194,24 @@ class PrefectUnreachable(Refused):
         )
 
 
+class RunRefused(Refused):
+    """Prefect answers, and does not want the run: asking again does not help."""
+
+    def __init__(self, deployment: str, why: str) -> None:
+        super().__init__(
+            f"Prefect does not take a run of {deployment}: {why}.",
+            next_step="Deploy the flows of this version: prefect deploy --all",
+        )
+
+
+class PortTaken(Refused):
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(
+            f"Nothing can listen at {host}:{port}: {why}.",
+            next_step="Stop what listens there, or choose another: --port",
+        )
+
+
 class NothingToGoBackTo(Refused):
     def __init__(self, environment: str, what: str) -> None:
         super().__init__(
@@ -200,6 +225,17 @@ class PromotionRefused(Refused):
         super().__init__(
             f"{source} is not promoted to {target}: {why}.",
             next_step="See what runs where: fairlead status",
+        )
+
+
+class Frozen(Refused):
+    """The environment is in a freeze window; `until` has its time zone."""
+
+    def __init__(self, environment: str, until: datetime) -> None:
+        super().__init__(
+            f"{environment} is frozen until {until:%a %Y-%m-%d %H:%M %Z} "
+            f"(environments.{environment}.freeze).",
+            next_step="Wait, or release it anyway, which is recorded: --override",
         )
 
 
@@ -233,6 +269,17 @@ class FailedWithLog(StepFailed):
     @property
     def summary(self) -> str:
         return self._summary
+
+
+class PartEnded(FailedWithLog):
+    """One of the programs of `fairlead up` ended by itself."""
+
+    def __init__(self, name: str, code: int, tail: Sequence[str]) -> None:
+        super().__init__(
+            f"{name} ended by itself with exit code {code}; the others were stopped.",
+            tail,
+            next_step="Mend what its last lines say, then again: fairlead up",
+        )
 
 
 class JobFailed(FailedWithLog):

@@ -163,6 +163,49 @@ class Placement:
     requested_by: str
 
 
+class DeliveryState(StrEnum):
+    """How far a delivery of GitHub's came. Every state but `waiting` is final."""
+
+    WAITING = "waiting"
+    STARTED = "started"
+    REFUSED = "refused"  # Prefect will not have it, however often it is asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A release that GitHub asks for. `guid` is GitHub's name for the delivery, `subject` what its
+    signed body names: nothing is started twice under another GUID, which is not signed."""
+
+    guid: str
+    event: str
+    subject: str
+    repository: str
+    actor: str
+    environment: str
+    sha: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery(Wish):
+    """A wish that is kept. `problem` is why it waits or was refused; `flow_run` what was started
+    for it."""
+
+    project: str
+    received_at: datetime
+    state: DeliveryState
+    attempts: int
+    flow_run: str | None
+    problem: str | None
+    settled_at: datetime | None
+
+    @property
+    def request(self) -> str:
+        """Names the request and its flow run. Prefect knows such a key across deployments, and
+        GitHub gives the deliveries of several webhooks one GUID."""
+        return f"{self.project}/{self.environment}/{self.guid}"
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to change an environment. `fencing` grows with each holder."""

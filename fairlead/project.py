@@ -67,6 +67,11 @@ class Project:
         except SecretMissing:
             return None
 
+    def dispatch_secrets(self) -> list[SecretStr]:
+        """Those of GitHub's webhook. Raises SecretMissing."""
+        rules = self.config.dispatch
+        return [self.secrets.resolve(reference) for reference in rules.secrets] if rules else []
+
     def login(self, config: Config) -> tuple[str, SecretStr] | None:
         """Name and password for the registry. Raises SecretMissing."""
         registry = config.registry

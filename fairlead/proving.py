@@ -2,24 +2,26 @@
 say what was proven."""
 
 from fairlead.config import Config
-from fairlead.errors import PromotionRefused, RevisionMismatch, TagMoved
+from fairlead.errors import RevisionMismatch, TagMoved
 from fairlead.model import Image, Release, Request
 from fairlead.project import Project
+from fairlead.promotion import check_source, promoted
 
 
 def verified_images(
     project: Project, config: Config, asked: Release | Request, *, enter: bool = True
 ) -> dict[str, Image]:
-    """The image of each service at `<environment>-<sha>`, or at the source environment's tag.
+    """The image of each service at `<environment>-<sha>`, or at the source environment's tag, when
+    that is what runs there now, and well.
 
     With `enter` a tag that is seen for the first time goes into the ledger.
 
-    Raises PromotionRefused, TagMissing, TagMoved (the ledger knows another digest),
-    RevisionMismatch (the label org.opencontainers.image.revision names another commit),
-    RegistryError.
+    Raises PromotionRefused, HostUnreachable (of the source), TagMissing, TagMoved (the ledger
+    knows another digest), RevisionMismatch (the label org.opencontainers.image.revision names
+    another commit), RegistryError.
     """
     if asked.source:
-        check_promotion(config, asked.source, asked.environment)
+        promoted(project, asked.source, asked.environment)
     registry = project.registry(config)
     tag = f"{asked.source or asked.environment}-{asked.sha}"
     images = {}
@@ -34,18 +36,9 @@ def verified_images(
         recorded = ledger.enter(*place, image.digest) if enter else ledger.digest(*place)
         if recorded not in (None, image.digest):
             raise TagMoved(image.repository, image.tag, str(recorded), image.digest)
+    if asked.source:
+        check_source(project, asked, asked.source, images)
     return images
-
-
-def check_promotion(config: Config, source: str, target: str) -> None:
-    """Raises UnknownEnvironment, PromotionRefused unless `target` promotes from `source`."""
-    config.environment(source)
-    allowed = config.environment(target).promotes_from
-    if allowed != source:
-        why = (
-            f'{target} promotes from "{allowed}"' if allowed else f"{target} promotes from nothing"
-        )
-        raise PromotionRefused(source, target, f"{why} (environments.{target}.promotes_from)")
 
 
 def move_tags(project: Project, config: Config, release: Release) -> None:

@@ -13,6 +13,7 @@ from prefect.logging.handlers import APILogHandler
 from prefect.states import Completed, Failed
 
 from fairlead.config import find
+from fairlead.dispatch.runs import TAG
 from fairlead.errors import FairleadError, InputError
 from fairlead.model import EXIT_CODES, Request
 from fairlead.project import Project
@@ -66,10 +67,10 @@ def show_commit(sha: str) -> None:
 
 def this_run(requested_by: str) -> dict[str, Any]:
     """Who asks, through what."""
-    deployment = runtime.deployment.id
+    via = "prefect" if runtime.deployment.id else "command line"
     return {
         "requested_by": requested_by or "unknown",
-        "requested_via": "prefect" if deployment else "command line",
+        "requested_via": "github" if TAG in runtime.flow_run.tags else via,
     }
 
 

@@ -32,6 +32,7 @@ def release(
     source: str = "",
     wait_minutes: Annotated[float, Field(ge=0, le=1440)] = 0,
     if_unchanged: Literal["do nothing", "release again"] = "do nothing",
+    when_frozen: Literal["refuse", "release anyway"] = "refuse",
     request_id: str = "",
 ) -> State:
     """Prove the build, migrate the database, swap the containers without dropping a request,
@@ -47,6 +48,7 @@ def release(
         wait_minutes: How many minutes to wait for a release that is running here already. With 0
             this one is refused then.
         if_unchanged: What to do when the environment runs exactly this already.
+        when_frozen: What to do in a freeze window; releasing anyway is recorded.
         request_id: For programs, which may ask twice: the same request is served once. A person
             leaves it empty.
     """
@@ -67,7 +69,7 @@ def release(
             releasing(project, request, flow_run=flow_run(), wait=wait_minutes * 60) as run,
             telling(run),
         ):
-            preflight(run)
+            preflight(run, when_frozen=when_frozen)
             if not verify_build(run, again=if_unchanged == "release again"):
                 return Completed(message=f"{environment} runs {sha[:7]} already: nothing to do")
             pull_images(run)

@@ -1,21 +1,27 @@
 """Everything the release needs answers, before anything is touched."""
 
+from datetime import UTC, datetime
+
 from prefect import task
 
 from fairlead.database.reach import check_database
-from fairlead.model import StepName
-from fairlead.run import Run
+from fairlead.errors import Frozen
+from fairlead.model import ReleaseKind, StepName
+from fairlead.policy import frozen_until
+from fairlead.run import Run, StepLog
 from tasks.retries import RETRIED
 from tasks.step import task_of
 
 
 @task(**task_of("preflight"), **RETRIED)
-def preflight(run: Run) -> None:
-    """The secrets are there, every host's engine answers, the database lets us in.
+def preflight(run: Run, *, when_frozen: str = "refuse") -> None:
+    """No freeze window holds, the secrets are there, every host's engine answers, the database
+    lets us in.
 
-    Raises SecretMissing, HostUnreachable, DatabaseUnreachable.
+    Raises Frozen, SecretMissing, HostUnreachable, DatabaseUnreachable.
     """
     with run.step(StepName.PREFLIGHT) as step:
+        overridden = _overridden(run, step, when_frozen)
         environment, database = run.release.environment, run.settings.database
         run.secrets = run.project.know_secrets(run.config, environment)
         run.sites = run.sites or run.project.sites(run.config, environment)
@@ -23,4 +29,17 @@ def preflight(run: Run) -> None:
         if database is not None:
             url = run.project.secrets.resolve(database.direct_url or database.url)
             step.say(check_database(environment, database, url))
-        step.detail = f"{len(run.sites)} host(s) answer"
+        step.detail = f"{overridden}{len(run.sites)} host(s) answer"
+
+
+def _overridden(run: Run, step: StepLog, when_frozen: str) -> str:
+    """What the history has to say of a freeze window that somebody passed over. Going back is no
+    release of something new, and never refused."""
+    name = run.release.environment
+    until = frozen_until(run.settings.freeze, run.config.time_zone, datetime.now(UTC))
+    if until is None or run.release.kind is ReleaseKind.ROLLBACK:
+        return ""
+    if when_frozen == "refuse":
+        raise Frozen(name, until)
+    step.say(f"{name} is frozen until {until:%a %Y-%m-%d %H:%M %Z}: overridden")
+    return f"overrode the freeze until {until:%a %H:%M}; "

@@ -19,6 +19,8 @@ COMMANDS = {
     "tags": ("fairlead.cli.looking", "The tags of a service in the registry."),
     "init": ("fairlead.cli.preparing", "Write a commented fairlead.toml."),
     "check": ("fairlead.cli.preparing", "Validate the config and try every connection."),
+    "dispatch": ("fairlead.cli.dispatching", "What GitHub may start: the receiver."),
+    "up": ("fairlead.cli.running", "Start all that releases need, on this machine."),
     "settle": ("fairlead.cli.repairing", "Finish or put back what a dead run left."),
     "unlock": ("fairlead.cli.repairing", "Take the lease from a holder that hangs."),
 }

@@ -60,18 +60,18 @@ def _watch(project: Project, request: str, started: Started, screen: "Screen") -
 
 
 def _looks(project: Project, request: str, started: Started) -> Iterator[Release | None]:
+    release: Release | None = None
     while True:
-        flow_ended = started.ended() is not None
+        over = started.ended() is not None or (release is not None and _is_over(project, release))
         release = project.store.releases.of_request(request)
         yield release
-        if flow_ended or (release is not None and _is_over(project, release)):
+        if over:
             return
         time.sleep(PAUSE)
 
 
 def _is_over(project: Project, release: Release) -> bool:
-    if release.state is ReleaseState.RUNNING:
-        return False
+    """Nobody holds its lease: it has ended, or its process died."""
     live = project.store.leases.live(release.project)
     return all(lease.release != release.id for lease in live)
 
@@ -137,7 +137,8 @@ class Screen:
         text = Text(f"{step.outcome:<10} ", style=COLOURS.get(step.outcome, ""))
         what = step.detail or (step.error or "").partition("\n")[0]
         text.append(f"{name:<22} {took(seconds):>8}  ", style="default")
-        self._print(text.append(plain(what), style="default"))
+        good = step.outcome is not StepOutcome.FAILED and not self._verbose
+        self._print(text.append(plain(what), style="default"), whole=not good)
         if step.log_tail and (self._verbose or step.outcome is StepOutcome.FAILED):
             for line in step.log_tail.splitlines():
                 self._print(Text(f"    {plain(line)}", style="dim"))
@@ -146,6 +147,10 @@ class Screen:
         for part in plain(words).splitlines():
             self._print(Text(part, style=style))
 
-    def _print(self, text: Text) -> None:
+    def _print(self, text: Text, *, whole: bool = True) -> None:
+        """On a terminal what is not shown `whole` is cut off at its edge; `show` has the rest."""
         if not self._quiet:
-            self._console.print(text, soft_wrap=True)
+            if whole:
+                self._console.print(text, soft_wrap=True)
+            else:
+                self._console.print(text, no_wrap=True, overflow="ellipsis")

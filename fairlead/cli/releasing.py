@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from fairlead.cli.context import as_json, print_json, project
-from fairlead.errors import PromotionRefused
 from fairlead.model import Request, parse_sha
 from fairlead.project import Project
 
@@ -19,6 +18,10 @@ reason = click.option("--reason", default="", help="Why, for the history.")
 again = click.option(
     "--force", "if_unchanged", flag_value="release again", default="do nothing",
     help="Even when the environment runs exactly this already.",
+)  # fmt: skip
+override = click.option(
+    "--override", "when_frozen", flag_value="release anyway", default="refuse",
+    help="Even in a freeze window of the environment; that is recorded.",
 )  # fmt: skip
 dry_run = click.option(
     "--dry-run", is_flag=True, help="Prove the build and say what would be done."
@@ -34,6 +37,7 @@ in_process = click.option(
 @wait
 @reason
 @again
+@override
 @dry_run
 @in_process
 @as_json
@@ -64,6 +68,7 @@ def release(
 @wait
 @reason
 @again
+@override
 @dry_run
 @in_process
 @as_json
@@ -79,8 +84,10 @@ def promote(
     **given: Any,
 ) -> None:
     """Bring what runs in SOURCE to TARGET: the same commit, the same digests."""
+    from fairlead.promotion import promoted  # noqa: PLC0415
+
     with project(ctx) as opened:
-        sha = _promoted_sha(opened, source, target)
+        sha = promoted(opened, source, target).sha
         if dry_run:
             _dry_run(opened, Request(target, sha, source=source), as_json)
             return
@@ -107,17 +114,6 @@ def rollback(
     with project(ctx) as opened:
         way_back(opened, environment, given["sha"])  # says no here, before anything is started
         _run(ctx, opened, "rollback", environment, in_process, as_json, given)
-
-
-def _promoted_sha(opened: Project, source: str, target: str) -> str:
-    """Raises UnknownEnvironment, PromotionRefused."""
-    from fairlead.proving import check_promotion  # noqa: PLC0415
-
-    check_promotion(opened.config, source, target)
-    current = opened.store.releases.current(opened.config.project, source)
-    if current is None:
-        raise PromotionRefused(source, target, f"nothing was ever released to {source}")
-    return current.sha
 
 
 def _dry_run(opened: Project, request: Request, as_json: bool) -> None:

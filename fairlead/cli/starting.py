@@ -41,13 +41,13 @@ def start(
     flow: str, environment: str, parameters: dict[str, Any], config: str | None, *, in_process: bool
 ) -> Started:
     """Raises PrefectUnreachable."""
-    api = _configured_api()
+    api = configured_api()
     if api and not in_process:
         return Submitted(api, f"{flow}/{environment}", parameters)
     return Child(flow, parameters, config, own_api=not (api and _answers(api)))
 
 
-def _configured_api() -> str | None:
+def configured_api() -> str | None:
     """PREFECT_API_URL, from the environment or the active profile."""
     if os.environ.get("PREFECT_API_URL"):
         return os.environ["PREFECT_API_URL"]
@@ -76,6 +76,7 @@ class Submitted:
         from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError  # noqa: PLC0415
 
         self._began, self._asked, self._ended = time.monotonic(), 0.0, cast(str | None, None)
+        self._away = False
         self._client = get_client(sync_client=True)
         try:
             found = self._client.read_deployment_by_name(deployment)
@@ -92,12 +93,25 @@ class Submitted:
     def ended(self) -> str | None:
         if time.monotonic() - self._asked > 1 and self._ended is None:
             self._asked = time.monotonic()
-            state = self._client.read_flow_run(self._run).state
-            if state is not None and state.is_final():
-                self._ended = f"{state.name}: {state.message or ''}"
+            self._ask()
         return self._ended
 
+    def _ask(self) -> None:
+        """A Prefect that goes away meanwhile ends nothing: the store is what is followed."""
+        import httpx  # noqa: PLC0415
+
+        try:
+            state = self._client.read_flow_run(self._run).state
+        except httpx.HTTPError:
+            self._away = True
+            return
+        self._away = False
+        if state is not None and state.is_final():
+            self._ended = f"{state.name}: {state.message or ''}"
+
     def waiting(self) -> str | None:
+        if self._away:
+            return "Prefect does not answer any more; the release is followed in the store."
         if time.monotonic() - self._began < PATIENCE:
             return None
         return (

@@ -4,6 +4,7 @@ from fairlead.config.load import find, load, parse
 from fairlead.config.schema import (
     Config,
     Database,
+    Dispatch,
     Environment,
     Health,
     Host,
@@ -20,6 +21,7 @@ from fairlead.config.schema import (
 __all__ = [
     "Config",
     "Database",
+    "Dispatch",
     "Environment",
     "Health",
     "Host",

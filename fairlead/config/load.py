@@ -30,8 +30,8 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigMissing(str(path)) from error
+    except FileNotFoundError:
+        raise ConfigMissing(str(path)) from None
     except OSError as error:
         raise ConfigError(str(path), [f"cannot be read: {error.strerror}"]) from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or far too deep or long

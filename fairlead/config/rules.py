@@ -21,6 +21,7 @@ def broken_rules(raw: Mapping[str, Any]) -> list[str]:
         *_secrets(services, environments),
         *_migrations(_table(raw, "migrations"), services),
         *_promotions(environments),
+        *_dispatch(_table(raw, "dispatch"), environments),
     ]
 
 
@@ -129,3 +130,22 @@ def _promotions(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f'environments.{name}.promotes_from: there is no environment "{source}"'
         if source == name:
             yield f"environments.{name}.promotes_from: is itself"
+
+
+def _dispatch(
+    dispatch: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    of_branch: dict[str, str] = {}
+    for at, name in enumerate(_list(dispatch, "environments")):
+        here = f"dispatch.environments[{at}]"
+        if not isinstance(name, str) or name not in environments:
+            yield f'{here}: there is no environment "{name}"'
+            continue
+        branch = environments[name].get("branch")
+        if isinstance(branch, str):
+            first = of_branch.setdefault(branch, name)
+            if first != name:
+                yield (
+                    f'{here}: {first} has the branch "{branch}" too: '
+                    "which of them is a finished workflow for?"
+                )

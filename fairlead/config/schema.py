@@ -5,10 +5,12 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from fairlead.errors import UnknownEnvironment, UnknownService
+from fairlead.policy import parse_window
 
 
 def _secret_reference(value: Any) -> Any:
@@ -42,18 +44,34 @@ def _is_ssh(address: str) -> bool:
     return parts.scheme == "ssh" and bool(named)
 
 
+def _freeze_window(value: Any) -> Any:
+    parse_window(str(value))
+    return value
+
+
+def _time_zone(value: Any) -> Any:
+    try:
+        ZoneInfo(value)
+    except (OSError, TypeError, ValueError, ZoneInfoNotFoundError):
+        raise ValueError("should be a time zone like Europe/Berlin or UTC") from None
+    return value
+
+
 SecretReference = Annotated[str, BeforeValidator(_secret_reference)]
 EngineAddress = Annotated[str, BeforeValidator(_engine_address)]
 SshAddress = Annotated[str, BeforeValidator(_ssh_address)]
+FreezeWindow = Annotated[str, BeforeValidator(_freeze_window)]
+TimeZone = Annotated[str, BeforeValidator(_time_zone)]
 # A name becomes part of container names, host names and tags.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
-# https://docs.github.com/en/rest/repos/repos: the owner's login and the repository's name.
-Repository = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")
-]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+# As GitHub has them, in both kinds of letters: owner/name, and a login, that of an app among them.
+Repository = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$")
+]
+Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,90}(\[bot\])?$")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -206,8 +224,9 @@ def _host(value: Any) -> Any:
 class Environment(Model):
     """Hosts, database, secrets and policy of one environment. `soak` is seconds.
 
-    `aliases` are further domains with the same routes, `*.example.com` among them; a certificate
-    for a wildcard cannot be had with `tls = "auto"`.
+    `freeze` are windows in which nothing is released, as policy.py reads them; going back is
+    always possible. `aliases` are further domains with the same routes, `*.example.com` among
+    them; a certificate for a wildcard cannot be had with `tls = "auto"`.
     """
 
     hosts: tuple[Annotated[Host, BeforeValidator(_host)], ...] = Field(min_length=1)
@@ -224,6 +243,7 @@ class Environment(Model):
     secrets: Mapping[EnvName, SecretReference] = {}
     branch: str | None = None
     promotes_from: Name | None = None
+    freeze: tuple[FreezeWindow, ...] = ()
     soak: float = Field(default=10, ge=0, le=86_400)
     notify: Notify = Notify()
 
@@ -236,9 +256,28 @@ class Environment(Model):
         return f"{scheme}://{self.domain}{'' if port == usual else f':{port}'}/"
 
 
+class Dispatch(Model):
+    """What GitHub may start through `fairlead dispatch serve`.
+
+    `secrets` are those of the webhook: two while it is changed from one to the other. `actors`
+    and `workflows` (the names of those that build) leave nobody and nothing out where they are
+    empty; `environments` lists what may be started. `body_limit` is in bytes, GitHub's own is
+    25 MiB; `rate` is how many deliveries are taken in a minute, at once or one after the other.
+    """
+
+    secrets: tuple[SecretReference, ...] = Field(min_length=1, max_length=2)
+    repositories: tuple[Repository, ...] = Field(min_length=1)
+    environments: tuple[Name, ...] = ()
+    actors: tuple[Login, ...] = ()
+    workflows: tuple[str, ...] = ()
+    body_limit: int = Field(default=1_048_576, ge=1024, le=26_214_400)
+    rate: int = Field(default=600, ge=1, le=1_000_000)
+
+
 class Config(Model):
     """One project. `repository` is where its code is at GitHub, as owner/name; `lease_ttl` is after
-    how many seconds without heartbeat a holder is dead."""
+    how many seconds without heartbeat a holder is dead; `time_zone` is that of the environments'
+    freeze windows."""
 
     project: Name
     repository: Repository | None = None
@@ -248,7 +287,9 @@ class Config(Model):
     migrations: Migrations = Migrations()
     smoke: tuple[Smoke, ...] = (Smoke(),)
     environments: Mapping[Name, Environment] = Field(min_length=1)
+    dispatch: Dispatch | None = None
     lease_ttl: Seconds = 30
+    time_zone: TimeZone = "UTC"
 
     def environment(self, name: str) -> Environment:
         """Raises UnknownEnvironment."""
@@ -273,14 +314,18 @@ class Config(Model):
         return next(iter(self.services)) if len(self.services) == 1 else "backend"
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything as JSON, to be kept with a release; secrets are references."""
-        return self.model_dump(mode="json")
+        """Everything as JSON, to be kept with a release; secrets are references.
+
+        Who may start a release and where its code is are no part of it, and the code of before
+        would not know the keys.
+        """
+        return self.model_dump(mode="json", exclude={"dispatch", "repository"})
 
     def digest(self, environment: str) -> str:
         """A SHA-256 of what decides how `environment` runs; changed policy does not change it."""
         whole = self.snapshot()
         here = whole["environments"][environment]
-        policy = ("branch", "promotes_from", "soak", "notify", "batch")
+        policy = ("branch", "promotes_from", "freeze", "soak", "notify", "batch")
         relevant = {
             "registry": whole["registry"]["host"],
             "proxy": whole["proxy"],

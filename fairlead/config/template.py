@@ -44,6 +44,13 @@ lock_timeout = 5                       # seconds to wait for a lock in PostgreSQ
 [[smoke]]                              # asked through the proxy, from outside, after the switch
 path = "/"
 
+# [dispatch]                           # what GitHub may start: fairlead dispatch serve
+# secrets = ["env:GITHUB_WEBHOOK_SECRET"]    # two of them while it is changed
+# repositories = ["owner/{project}"]
+# environments = ["dev"]
+# workflows = ["build"]                # those whose success on the branch starts a release
+# actors = ["octocat"]                 # nobody else may; left out: whom GitHub lets
+
 [environments.dev]
 hosts = ["ssh://deploy@dev.example.com"]   # or unix:///var/run/docker.sock
 domain = "dev.example.com"
@@ -60,6 +67,7 @@ domain = "www.example.com"
 promotes_from = "dev"                  # fairlead promote dev prod: the same digests
 branch = "main"
 soak = 60
+# freeze = ["fri 16:00 - mon 08:00"]   # nothing is released then; time_zone, at the top, says whose
 secrets = {{ SECRET_KEY = "env:PROD_SECRET_KEY" }}
 
 [environments.prod.database]

@@ -91,7 +91,7 @@ class Caddy:
             if time.monotonic() > deadline:
                 tail = bytes(self.running().logs(tail=5)).decode("utf-8", "replace")
                 raise self._error("come up", f"{why}\n{tail}")
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def _not_ready(self) -> str | None:
         try:

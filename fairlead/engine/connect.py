@@ -1,17 +1,24 @@
 """Docker engines, and the one place that translates the SDK's errors."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
-from paramiko.ssh_exception import SSHException
+from paramiko.ssh_exception import ChannelException, SSHException
 
 from fairlead.config import Host
 from fairlead.errors import EngineError, HostUnreachable
 
 TIMEOUT = 60  # seconds for one answer of an engine; longer calls say so themselves
+# The SDK keeps idle connections for each URL it has asked for, and over SSH each is a session, of
+# which sshd allows ten (MaxSessions) to all that is asked of a host at once.
+POOLS, IDLE = 4, 1
 AWAY = (requests.exceptions.RequestException, SSHException, OSError, EOFError)
 
 __all__ = ["AWAY", "NotFound", "connect", "engine_errors", "reason"]
@@ -20,11 +27,41 @@ __all__ = ["AWAY", "NotFound", "connect", "engine_errors", "reason"]
 def connect(host: Host, timeout: float = TIMEOUT) -> docker.DockerClient:
     """A client of the host's engine that has answered. Raises HostUnreachable."""
     try:
-        client = docker.DockerClient(base_url=host.engine, timeout=int(timeout), max_pool_size=8)
+        client = docker.DockerClient(
+            base_url=host.engine, timeout=int(timeout), num_pools=POOLS, max_pool_size=IDLE
+        )
+        _wait_for_sessions(client.api)
         client.ping()
     except (DockerException, *AWAY) as error:
         raise HostUnreachable(host.engine, reason(error)) from error
     return client
+
+
+def _wait_for_sessions(api: Any) -> None:
+    """Over SSH: have a session that sshd does not allow yet be asked for again."""
+    ssh = getattr(api.get_adapter(api.base_url), "ssh_client", None)
+    if ssh is not None:
+        transport = ssh.get_transport()
+        transport.open_session = _patient(transport.open_session)
+
+
+def _patient(open_session: Callable[..., Any]) -> Callable[..., Any]:
+    """Those who want a session queue, and the first asks again until one is free."""
+    turn = threading.Lock()
+
+    @wraps(open_session)
+    def opened(*args: Any, **kwargs: Any) -> Any:
+        with turn:
+            deadline = time.monotonic() + TIMEOUT
+            while True:
+                try:
+                    return open_session(*args, **kwargs)
+                except ChannelException:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
+
+    return opened
 
 
 @contextmanager

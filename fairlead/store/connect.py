@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from fairlead.store import embedded
 from fairlead.store.database import Database
+from fairlead.store.deliveries import Deliveries
 from fairlead.store.leases import Leases
 from fairlead.store.ledger import Ledger
 from fairlead.store.notices import Notices
@@ -25,6 +26,7 @@ class Store:
         self.placements = Placements(self.database)
         self.leases = Leases(self.database)
         self.notices = Notices(self.database)
+        self.deliveries = Deliveries(self.database)
 
     def close(self) -> None:
         self.database.close()

@@ -52,10 +52,10 @@ class Database:
         self._pool.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[psycopg.Connection[DictRow]]:
+    def transaction(self, patience: float = PATIENCE) -> Iterator[psycopg.Connection[DictRow]]:
         """One transaction. Raises StoreUnreachable when the store is away or goes away."""
         try:
-            with self._pool.connection() as connection:
+            with self._pool.connection(timeout=patience) as connection:
                 yield connection
         except (psycopg.OperationalError, PoolTimeout, PoolClosed) as error:
             raise self._unreachable(error) from error

@@ -19,6 +19,8 @@ from examples.stand.registry import Registry, start_secure_registry
 from examples.stand.state import State
 from fairlead.config import Database, Host
 from fairlead.database.reach import check_database
+from fairlead.engine.at_once import at_once
+from fairlead.engine.connect import connect
 from fairlead.errors import DatabaseUnreachable
 from fairlead.model import Placement, Release, ReleaseState, StepName
 from tests.bench.bench import Bench, free_port, sha_of
@@ -197,7 +199,7 @@ def test_everything_comes_back_after_a_restart_of_the_engine(pair: Pair) -> None
     for version in ("v1", "v2"):
         bench.release(bench.push(version))
     before = containers(pair.first)
-    assert sorted(before.values()) == ["exited", "running", "running"]
+    assert sorted(before.values()) == ["exited", "running", "running", "running"]
 
     for how in (signal.SIGTERM, signal.SIGKILL):
         pair.first.stop(how)
@@ -252,6 +254,12 @@ def refusal(database: Database, url: SecretStr) -> str:
         "Mend the way to it or its password, then try: fairlead check dev"
     )
     return caught.value.message
+
+
+def test_more_is_asked_of_a_host_at_once_than_sshd_has_sessions(pair: Pair) -> None:
+    with pair.bench.acting(), closing(connect(Host(engine=pair.second.ssh))) as client:
+        told = at_once(lambda _: client.version()["Version"], range(40))
+    assert told == [docker.from_env().version()["Version"]] * 40
 
 
 def test_hosts_are_checked_by_the_command(pair: Pair) -> None:

@@ -86,6 +86,12 @@ FORMS: dict[str, dict[str, Any]] = {
             "enum": ["do nothing", "release again"],
             "description": "What to do when the environment runs exactly this already.",
         },
+        "when_frozen": {
+            "type": "string",
+            "default": "refuse",
+            "enum": ["refuse", "release anyway"],
+            "description": "What to do in a freeze window; releasing anyway is recorded.",
+        },
         "request_id": REQUEST,
     },
     "rollback": {

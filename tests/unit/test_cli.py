@@ -1,5 +1,6 @@
 """What the command prints: durations, tables, causes; and that a terminal obeys none of it."""
 
+import io
 import re
 import subprocess
 import sys
@@ -12,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from fairlead.cli import COMMANDS, fairlead, tables
+from fairlead.cli import COMMANDS, fairlead, following, tables
 from fairlead.cli.context import print_json, took, when
 from fairlead.cli.failing import plain, print_failure
 from fairlead.cli.tables import print_lines, print_table
 from fairlead.errors import ConfigError, StoreUnreachable
-from fairlead.model import Image
+from fairlead.model import Image, Step, StepName, StepOutcome
 
 
 @pytest.mark.parametrize(
@@ -228,3 +229,23 @@ def test_each_command_is_there_under_its_name_and_says_what_it_does(name: str) -
     assert (command.help or "").endswith(".")
     options: list[Any] = [option for option in command.params if option.name == "verbose"]
     assert len(options) == 1
+
+
+def test_a_good_step_is_one_line_of_a_terminal_and_a_failed_one_is_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    printed = io.StringIO()
+    narrow = Console(file=printed, width=80, force_terminal=True, color_system=None)
+    monkeypatch.setattr(following, "console", lambda: narrow)
+    screen = following.Screen(quiet=False, verbose=False)
+    for outcome in (StepOutcome.SUCCEEDED, StepOutcome.FAILED):
+        screen.step(step_of(outcome, "19 applied: " + ", ".join(["contenttypes.0001"] * 19)))
+    first, *rest = printed.getvalue().splitlines()
+    assert len(first) == 80
+    assert first.endswith("…")
+    assert "".join(rest).count("contenttypes.0001") == 19
+
+
+def step_of(outcome: StepOutcome, detail: str) -> Step:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    return Step(1, StepName.MIGRATE, 1, now, now, outcome, detail, None, "")

@@ -1,6 +1,7 @@
 """fairlead.toml: what is accepted, each thing that is refused with its words, and what changes."""
 
 import datetime
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,23 @@ def test_what_init_writes_is_valid_as_it_is(tmp_path: Path, name: str, project: 
     assert read.services["backend"].image == f"{project}/backend"
 
 
+def test_nothing_may_be_started_from_github_until_it_is_listed() -> None:
+    assert config().dispatch is None
+    rules = config(dispatch=DISPATCH).dispatch
+    assert rules is not None
+    assert (rules.environments, rules.actors, rules.workflows) == ((), (), ())
+    assert (rules.body_limit, rules.rate) == (1_048_576, 600)
+
+
+def test_the_commented_dispatch_of_init_is_valid_too() -> None:
+    head, _, rest = written("shop").partition("# [dispatch]")
+    table, _, after = rest.partition("\n\n")
+    uncommented = "[dispatch]" + table.replace("\n# ", "\n")
+    read = parse(tomllib.loads(f"{head}{uncommented}\n\n{after}"), source="f")
+    assert read.dispatch is not None
+    assert read.dispatch.repositories == ("owner/shop",)
+
+
 # -- where it comes from ---------------------------------------------------------------------
 
 
@@ -253,6 +271,7 @@ def test_a_template_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 # -- what is refused -------------------------------------------------------------------------
 
 FRONTEND = {"image": "i", "port": 1}
+DISPATCH = {"secrets": ["env:S"], "repositories": ["acme/shop"]}
 
 RULES: list[tuple[dict[str, Any], list[str]]] = [
     (
@@ -325,6 +344,20 @@ RULES: list[tuple[dict[str, Any], list[str]]] = [
         {"environments": {"prod": {"promotes_from": "prod"}}},
         ["environments.prod.promotes_from: is itself"],
     ),
+    (
+        {"dispatch": {**DISPATCH, "environments": ["qa", "dev"]}},
+        ['dispatch.environments[0]: there is no environment "qa"'],
+    ),
+    (
+        {
+            "dispatch": {**DISPATCH, "environments": ["dev", "prod"]},
+            "environments": {"dev": {"branch": "main"}, "prod": {"branch": "main"}},
+        },
+        [
+            'dispatch.environments[1]: dev has the branch "main" too: '
+            "which of them is a finished workflow for?"
+        ],
+    ),
 ]
 
 
@@ -346,7 +379,7 @@ SHAPES: list[tuple[dict[str, Any], list[str]]] = [
         {"repository": "https://github.com/owner/shop"},
         [
             "repository: string should match pattern "
-            "'^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$', "
+            "'^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$', "
             'got "https://github.com/owner/shop"'
         ],
     ),
@@ -412,6 +445,33 @@ SHAPES: list[tuple[dict[str, Any], list[str]]] = [
         {"environments": {"prod": {"database": {"via": "unix:///run/docker.sock"}}}},
         ["environments.prod.database.via: should be ssh://user@host"],
     ),
+    (
+        {"environments": {"prod": {"freeze": ["fri 16:00 - mon 08:00", "friday"]}}},
+        [
+            'environments.prod.freeze[1]: should be like "fri 16:00 - mon 08:00" or '
+            '"2026-12-18 16:00 - 2027-01-04 08:00", got "friday"'
+        ],
+    ),
+    (
+        {"time_zone": "Mars/Olympus"},
+        ['time_zone: should be a time zone like Europe/Berlin or UTC, got "Mars/Olympus"'],
+    ),
+    ({"time_zone": 7}, ['time_zone: should be a time zone like Europe/Berlin or UTC, got "7"']),
+    (
+        {"dispatch": {"repositories": ["shop"], "actors": ["a b"], "rate": 0}},
+        [
+            "dispatch.secrets: field required",
+            "dispatch.repositories[0]: string should match pattern "
+            "'^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$', got \"shop\"",
+            "dispatch.actors[0]: string should match pattern "
+            "'^[A-Za-z0-9_-]{1,90}(\\[bot\\])?$', got \"a b\"",
+            'dispatch.rate: input should be greater than or equal to 1, got "0"',
+        ],
+    ),
+    (
+        {"dispatch": {**DISPATCH, "secrets": ["env:A", "env:B", "env:C"]}},
+        ["dispatch.secrets: tuple should have at most 2 items after validation, not 3"],
+    ),
     ({"lease_ttl": 10**5000}, ["lease_ttl: input should be a valid number"]),
 ]
 
@@ -475,6 +535,10 @@ REFERENCE = "should be env:NAME, file:path or prefect:block-name, not the secret
             {"registry": {"username": "env:U", "password": "hunter22"}},
             f"registry.password: {REFERENCE}",
         ),
+        (
+            {"dispatch": {**DISPATCH, "secrets": ["hunter22"]}},
+            f"dispatch.secrets[0]: {REFERENCE}",
+        ),
     ],
 )
 def test_a_secret_written_where_a_reference_belongs_is_not_repeated(
@@ -508,6 +572,11 @@ def test_a_snapshot_reads_back_as_the_same_config(read: Config) -> None:
     assert again.digest("dev") == read.digest("dev")
 
 
+def test_a_snapshot_holds_neither_who_may_start_a_release_nor_where_its_code_is() -> None:
+    assert "dispatch" not in config(dispatch=DISPATCH).snapshot()
+    assert "repository" not in config(repository="owner/shop").snapshot()
+
+
 @pytest.mark.parametrize(
     "over",
     [
@@ -532,12 +601,15 @@ def test_the_digest_changes_when_how_it_runs_changes(over: dict[str, Any]) -> No
     [
         {"lease_ttl": 60},
         {"repository": "owner/shop"},
+        {"dispatch": DISPATCH},
         {"smoke": [{"path": "/up"}]},
         {"migrations": {"timeout": 60}},
         {"registry": {"username": "env:U", "password": "env:P"}},
         {"environments": {"dev": {"soak": 60}}},
         {"environments": {"dev": {"branch": "develop"}}},
         {"environments": {"dev": {"batch": 2}}},
+        {"environments": {"dev": {"freeze": ["fri 16:00 - mon 08:00"]}}},
+        {"time_zone": "Europe/Berlin"},
         {"environments": {"dev": {"notify": {"slack": {"channel": "#a", "token": "env:T"}}}}},
         {"environments": {"prod": {"env": {"DEBUG": "1"}, "tls": "off"}}},
     ],
@@ -559,6 +631,7 @@ def test_the_digest_does_not_know_the_order_of_keys() -> None:
 KEYS = st.sampled_from(
     [
         *usual(),
+        *("dispatch", "repositories", "actors", "branch"),
         *("migrations", "smoke", "proxy", "lease_ttl", "backend", "dev", "files", "routes"),
         *usual()["services"]["backend"],
         *usual()["environments"]["prod"],

@@ -61,6 +61,23 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         f"Set it where Fairlead runs, {CHECK}",
     ),
     (
+        errors.DispatchNotConfigured("the config has no [dispatch]", "Add it."),
+        2,
+        "GitHub can start nothing here: the config has no [dispatch].\nAdd it.",
+    ),
+    (
+        errors.RunRefused("release/dev", "no such parameter"),
+        3,
+        "Prefect does not take a run of release/dev: no such parameter.\n"
+        "Deploy the flows of this version: prefect deploy --all",
+    ),
+    (
+        errors.PortTaken("127.0.0.1", 8099, "Address already in use"),
+        3,
+        "Nothing can listen at 127.0.0.1:8099: Address already in use.\n"
+        "Stop what listens there, or choose another: --port 0 takes a free one.",
+    ),
+    (
         errors.LeaseHeld("dev", "process 7 on one", SINCE, 41),
         3,
         "dev is being changed by release 41: process 7 on one, since 2026-01-02 03:04:05 UTC.\n"
@@ -136,6 +153,12 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "See what runs where: fairlead status",
     ),
     (
+        errors.Frozen("prod", SINCE),
+        3,
+        "prod is frozen until Fri 2026-01-02 03:04 UTC (environments.prod.freeze).\n"
+        "Wait, or release it anyway, which is recorded: --override",
+    ),
+    (
         errors.NotSettled("dev", 7, "one does not answer"),
         3,
         "Release 7 of dev was left unfinished and could not be settled: one does not answer\n"
@@ -146,6 +169,12 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         4,
         "The preset django cannot migrate: the image has no manage.py.\n"
         'Name the right image ([migrations] service, manage), or preset = "auto".',
+    ),
+    (
+        errors.PartEnded("prefect", 3, ["no disk"]),
+        4,
+        "prefect ended by itself with exit code 3; the others were stopped. Its last lines:\n"
+        "    no disk\nMend what its last lines say, then again: fairlead up",
     ),
     (
         errors.JobFailed(["manage.py", "migrate"], "ended with exit code 1", ["a", "b"]),

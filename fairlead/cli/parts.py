@@ -1,0 +1,86 @@
+"""Programs that run beside each other for as long as `fairlead up` does."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import click
+
+from fairlead.cli.failing import plain
+from fairlead.errors import PartEnded
+
+TAIL = 20  # lines that are shown of one that ended
+
+
+@dataclass
+class Part:
+    """A program in a session of its own, so that Ctrl-C reaches it through us only. `grace` is how
+    many seconds it gets to end."""
+
+    name: str
+    process: "subprocess.Popen[str]"
+    grace: float
+    quiet: bool
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
+
+    def read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.tail.append(plain(line.rstrip()))
+            if not self.quiet:
+                click.echo(f"{self.name:<8} | {self.tail[-1]}")
+
+    def stop(self) -> None:
+        """SIGTERM, time to end, then SIGKILL for it and what it has started.
+
+        What it prints meanwhile is Prefect's about its own end, which is of no use to anybody.
+        """
+        self.quiet = True
+        self.process.terminate()
+        try:
+            self.process.wait(self.grace)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class Parts:
+    """Leaving the block stops them, the last one first."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._parts: list[Part] = []
+
+    def __enter__(self) -> "Parts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for part in reversed(self._parts):
+            part.stop()
+
+    def start(self, name: str, command: Sequence[str], *, grace: float, quiet: bool) -> None:
+        """What a quiet one prints is shown when it has ended by itself."""
+        process = subprocess.Popen(  # noqa: S603 our own modules
+            command,
+            env=dict(self._environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        part = Part(name, process, grace, quiet)
+        self._parts.append(part)
+        threading.Thread(target=part.read, daemon=True).start()
+
+    def check(self) -> None:
+        """Raises PartEnded when one of them has ended by itself."""
+        for part in self._parts:
+            code = part.process.poll()
+            if code is not None:
+                raise PartEnded(part.name, code, list(part.tail))

@@ -1,0 +1,1 @@
+"""Releases that GitHub starts: the receiver of its webhook."""

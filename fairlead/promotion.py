@@ -1,0 +1,72 @@
+"""Promotion: an environment takes what runs in another one, and nothing else."""
+
+from collections.abc import Mapping
+
+from fairlead.config import Config
+from fairlead.engine.at_once import at_once
+from fairlead.engine.outside import check
+from fairlead.engine.site import Site
+from fairlead.errors import FairleadError, HostUnreachable, PromotionRefused
+from fairlead.model import Image, Release, Request
+from fairlead.project import Project
+
+
+def check_promotion(config: Config, source: str, target: str) -> None:
+    """Raises UnknownEnvironment, PromotionRefused unless `target` promotes from `source`."""
+    config.environment(source)
+    allowed = config.environment(target).promotes_from
+    if allowed != source:
+        why = (
+            f'{target} promotes from "{allowed}"' if allowed else f"{target} promotes from nothing"
+        )
+        raise PromotionRefused(source, target, f"{why} (environments.{target}.promotes_from)")
+
+
+def promoted(project: Project, source: str, target: str) -> Release:
+    """What runs in `source`, of which `target` may have the same.
+
+    Raises UnknownEnvironment, PromotionRefused.
+    """
+    check_promotion(project.config, source, target)
+    running = project.store.releases.current(project.config.project, source)
+    if running is None:
+        raise PromotionRefused(source, target, f"nothing was ever released to {source}")
+    return running
+
+
+def check_source(
+    project: Project, asked: Release | Request, source: str, images: Mapping[str, Image]
+) -> None:
+    """`source` runs exactly these images, and they are well there now.
+
+    Raises PromotionRefused, HostUnreachable.
+    """
+    running = promoted(project, source, asked.environment)
+    digests = {image.service: image.digest for image in project.store.ledger.images(running.id)}
+    if running.sha != asked.sha:
+        why = f"{source} runs {running.sha[:7]}, not {asked.sha[:7]}"
+    elif digests != {name: image.digest for name, image in images.items()}:
+        why = f"{source} runs other images than those of its tags"
+    else:
+        why = _problem(project, running)
+    if why:
+        raise PromotionRefused(source, asked.environment, why)
+
+
+def _problem(project: Project, running: Release) -> str:
+    """Why what was released there is not well now; empty when it is."""
+    target = project.target_of(running)
+    sites = project.sites(target.config, running.environment)
+    try:
+        for site in sites:
+            if not site.runs(target):
+                return f"{running.environment} does not run it on {site.host} any more"
+            for smoke in target.config.smoke:
+                check(project.outside(target.settings, site), smoke)
+    except HostUnreachable:
+        raise
+    except FairleadError as error:
+        return f"{running.environment} is not well: {error.summary}"
+    finally:
+        at_once(Site.close, sites)
+    return ""
