@@ -27,7 +27,7 @@ def verified_images(
     images = {}
     for name, service in config.services.items():
         found = registry.resolve(service.image, tag)
-        image = Image(name, config.repository(name), tag, found.digest, found.revision)
+        image = Image(name, config.image_repository(name), tag, found.digest, found.revision)
         if image.revision not in (None, asked.sha):
             raise RevisionMismatch(f"{image.repository}:{tag}", str(image.revision), asked.sha)
         images[name] = image

@@ -20,7 +20,9 @@ from fairlead.project import Project
 from fairlead.redact import blank
 
 LOG = logging.getLogger("fairlead")
-TAIL = 200  # lines of a step's log that the history keeps
+# Lines of a step's log that the history keeps: how it began says what was decided, how it ended
+# what came of it.
+HEAD, TAIL = 50, 150
 
 
 @dataclass
@@ -31,12 +33,20 @@ class StepLog:
     redact: Callable[[str], str]
     detail: str = ""
     skipped: bool = False
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
+    head: list[str] = field(default_factory=list)
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
+    left_out: int = 0
 
     def say(self, line: str) -> None:
         line = self.redact(line)
-        self.lines.append(line)
+        self.left_out += len(self.tail) == TAIL
+        (self.head if len(self.head) < HEAD else self.tail).append(line)
         LOG.info("%s: %s", self.name, line)
+
+    @property
+    def kept(self) -> str:
+        between = [f"… {self.left_out} lines are left out …"] if self.left_out else []
+        return "\n".join([*self.head, *between, *self.tail])
 
     def skip(self, why: str) -> None:
         self.skipped, self.detail = True, why
@@ -130,7 +140,7 @@ class Run:
                 outcome,
                 detail=self.redact(log.detail),
                 error=error,
-                log_tail="\n".join(log.lines),
+                log_tail=log.kept,
             )
 
     def end(self) -> None:

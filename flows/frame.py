@@ -26,7 +26,7 @@ Parameters = ParamSpec("Parameters")
 def opened() -> Iterator[Project]:
     """The project of FAIRLEAD_CONFIG, with the core's log carried into the run."""
     _carry_log()
-    _tag_run()
+    _update_run(tags=_tags())
     project = Project.open(find(), prefect_secret=prefect_secret)
     try:
         _refuse_another_environment(project)
@@ -53,11 +53,16 @@ def flow_run() -> str | None:
     return str(runtime.flow_run.id) if runtime.flow_run.id else None
 
 
-def named() -> str:
-    """`release-1a2b3c4-to-dev`."""
+def named(sha: str | None = None) -> str:
+    """`release-1a2b3c4-to-dev`; of `sha`, or else of the commit in the form."""
     given = runtime.flow_run.parameters
-    sha = given["sha"][:7] if given.get("sha") else "previous"
-    return f"{runtime.flow_run.flow_name}-{sha}-to-{given.get('environment')}"
+    commit = sha or given.get("sha") or "before"
+    return f"{runtime.flow_run.flow_name}-{commit[:7]}-to-{given.get('environment')}"
+
+
+def show_commit(sha: str) -> None:
+    """The run is named and tagged by a commit that its form left open."""
+    _update_run(name=named(sha), tags=_tags() | {sha[:7]})
 
 
 def this_run(requested_by: str) -> dict[str, Any]:
@@ -96,9 +101,14 @@ def _carry_log() -> None:
         log.addHandler(APILogHandler())
 
 
-def _tag_run() -> None:
-    given, run = runtime.flow_run.parameters, runtime.flow_run.id
-    tags = {str(given.get("environment")), *([given["sha"][:7]] if given.get("sha") else [])}
+def _tags() -> set[str]:
+    given = runtime.flow_run.parameters
+    commit = [given["sha"][:7]] if given.get("sha") else []
+    return {*runtime.flow_run.tags, str(given.get("environment")), *commit}
+
+
+def _update_run(**what: Any) -> None:
+    run = runtime.flow_run.id
     if run:
         with get_client(sync_client=True) as client:
-            client.update_flow_run(run, tags=set(runtime.flow_run.tags) | tags)
+            client.update_flow_run(run, **what)

@@ -17,6 +17,7 @@ from tasks.notify import telling
 from tasks.preflight import preflight
 from tasks.pull_images import pull_images
 from tasks.record import move_tags, record, retire
+from tasks.report import reporting
 from tasks.roll_back import putting_back
 from tasks.verify_build import verify_build
 
@@ -38,15 +39,18 @@ def release(
     prove the result, record it. What fails is put back by itself.
 
     Args:
-        environment: Where to: a name of fairlead.toml.
-        sha: The commit to release: all 40 hex digits.
-        reason: Why, for the history.
+        environment: Where to. Set by this deployment: leave it as it is.
+        sha: The commit to release: all 40 hex digits of it, as `git rev-parse` prints them.
+        reason: Why, for the history and for those who are told.
         requested_by: Who you are, for the history.
-        source: Promote what this environment's tag names; empty: its own.
-        wait_minutes: How long to wait for a release that is running, instead of being refused.
+        source: To promote, the environment whose images of this commit are taken, e.g. `uat`.
+            Empty: the images that were built for this environment.
+        wait_minutes: How many minutes to wait for a release that is running here already. With 0
+            this one is refused then.
         if_unchanged: What to do when the environment runs exactly this already.
         when_frozen: What to do in a freeze window; releasing anyway is recorded.
-        request_id: Names the request: the same one is served once; may be empty.
+        request_id: For programs, which may ask twice: the same request is served once. A person
+            leaves it empty.
     """
     request = Request(
         environment=environment,
@@ -61,6 +65,7 @@ def release(
         if before := answered_before(project, request):
             return before
         with (
+            reporting(project, flow_run()),
             releasing(project, request, flow_run=flow_run(), wait=wait_minutes * 60) as run,
             telling(run),
         ):

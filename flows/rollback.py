@@ -9,13 +9,22 @@ from pydantic import Field
 
 from fairlead.going_back import way_back
 from fairlead.releasing import releasing
-from flows.frame import answered_before, ending_in_our_words, flow_run, named, opened, this_run
+from flows.frame import (
+    answered_before,
+    ending_in_our_words,
+    flow_run,
+    named,
+    opened,
+    show_commit,
+    this_run,
+)
 from tasks.check_health import check_health
 from tasks.deploy import deploy
 from tasks.notify import telling
 from tasks.preflight import preflight
 from tasks.pull_images import pull_images
 from tasks.record import move_tags, record, retire
+from tasks.report import reporting
 from tasks.roll_back import putting_back
 from tasks.verify_build import take_recorded
 
@@ -35,19 +44,24 @@ def rollback(
     The database is not rolled back: the old code runs on the migrations that stay.
 
     Args:
-        environment: Where: a name of fairlead.toml.
-        sha: A commit that was released there before; empty: the one before this.
-        reason: Why, for the history.
+        environment: Where. Set by this deployment: leave it as it is.
+        sha: The commit to go back to, one that was released here before: all 40 hex digits. Empty:
+            what ran before this.
+        reason: Why, for the history and for those who are told.
         requested_by: Who you are, for the history.
-        wait_minutes: How long to wait for a release that is running, instead of being refused.
-        request_id: Names the request: the same one is served once; may be empty.
+        wait_minutes: How many minutes to wait for a release that is running here already. With 0
+            this one is refused then.
+        request_id: For programs, which may ask twice: the same request is served once. A person
+            leaves it empty.
     """
     with opened() as project:
         back = way_back(project, environment, sha)
+        show_commit(back.to.sha)
         request = back.request(reason=reason, id=request_id or None, **this_run(requested_by))
         if before := answered_before(project, request):
             return before
         with (
+            reporting(project, flow_run()),
             releasing(
                 project,
                 request,

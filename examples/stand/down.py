@@ -72,7 +72,7 @@ def clear_engine(engine: docker.DockerClient, config: Config) -> list[str]:
         if str(volume.name).startswith(prefixes):
             volume.remove(force=True)
     for service in config.services:
-        remove_named(engine, config.repository(service))
+        remove_named(engine, config.image_repository(service))
     return remove_bases(engine)
 
 

@@ -1,12 +1,11 @@
 """status, history, show, tags: looking, never changing."""
 
-from typing import Any
-
 import click
 
 from fairlead.cli.context import as_json, print_json, project, took, when
 from fairlead.errors import UnknownRelease
 from fairlead.model import Release
+from fairlead.status import status as environments
 
 
 @click.command()
@@ -15,9 +14,9 @@ from fairlead.model import Release
 def status(ctx: click.Context, as_json: bool) -> None:
     """What runs where, since when, by whom; and who is changing what."""
     with project(ctx) as opened:
-        rows = [_environment(opened, name) for name in opened.config.environments]
+        found = environments(opened, when)
     if as_json:
-        print_json(rows)
+        print_json(found)
         return
     from fairlead.cli.tables import print_table  # noqa: PLC0415 Rich is only for people
 
@@ -25,49 +24,16 @@ def status(ctx: click.Context, as_json: bool) -> None:
         ("ENVIRONMENT", "RUNS", "SINCE", "BY", "ON", "NOW"),
         [
             (
-                row["environment"],
-                (row["sha"] or "nothing")[:12],
-                when(row["since"], seconds=False),
-                row["requested_by"] or "",
-                ", ".join(row["hosts"]),
-                row["now"],
+                one.environment,
+                (one.sha or "nothing")[:12],
+                when(one.since, seconds=False),
+                one.requested_by or "",
+                ", ".join(one.hosts),
+                one.now,
             )
-            for row in rows
+            for one in found
         ],
     )
-
-
-def _environment(opened: Any, name: str) -> dict[str, Any]:
-    store, project_name = opened.store, opened.config.project
-    current = store.releases.current(project_name, name)
-    placed = store.placements.all(project_name, name)
-    return {
-        "environment": name,
-        "sha": current.sha if current else None,
-        "release": current.id if current else None,
-        "since": current.ended_at if current else None,
-        "requested_by": current.requested_by if current else None,
-        "hosts": sorted({placement.host for placement in placed}),
-        "services": placed,
-        "now": _now(store, project_name, name),
-    }
-
-
-def _now(store: Any, project_name: str, name: str) -> str:
-    """What is going on there, or what has gone wrong since."""
-    lease = store.leases.get(project_name, name)
-    unfinished = store.releases.unfinished(project_name, name)
-    live = next(
-        (held for held in store.leases.live(project_name) if held.environment == name), None
-    )
-    if live is not None:
-        what = f"release {live.release} is running" if live.release else "being changed"
-        return f"{what} ({live.holder})"
-    if unfinished is not None:
-        died = f", last heartbeat overdue since {when(lease.expires_at)}" if lease else ""
-        return f"release {unfinished.id} was left unfinished{died}: fairlead settle {name}"
-    broken = store.releases.not_put_back(project_name, name)
-    return f"release {broken.id} was not put back: fairlead settle {name}" if broken else ""
 
 
 @click.command()

@@ -88,6 +88,10 @@ class Registry(Model):
     password: SecretReference | None = None
     ca: str | None = None
 
+    @property
+    def url(self) -> str:
+        return f"{'http' if self.insecure else 'https'}://{self.host}"
+
 
 class Proxy(Model):
     """Caddy, one container an environment and host."""
@@ -271,10 +275,12 @@ class Dispatch(Model):
 
 
 class Config(Model):
-    """One project. `lease_ttl` is after how many seconds without heartbeat a holder is dead;
-    `time_zone` is that of the environments' freeze windows."""
+    """One project. `repository` is where its code is at GitHub, as owner/name; `lease_ttl` is after
+    how many seconds without heartbeat a holder is dead; `time_zone` is that of the environments'
+    freeze windows."""
 
     project: Name
+    repository: Repository | None = None
     registry: Registry
     proxy: Proxy = Proxy()
     services: Mapping[Name, Service] = Field(min_length=1)
@@ -297,7 +303,7 @@ class Config(Model):
             raise UnknownService(name, list(self.services))
         return self.services[name]
 
-    def repository(self, service: str) -> str:
+    def image_repository(self, service: str) -> str:
         return f"{self.registry.host}/{self.service(service).image}"
 
     @property
@@ -310,9 +316,10 @@ class Config(Model):
     def snapshot(self) -> dict[str, Any]:
         """Everything as JSON, to be kept with a release; secrets are references.
 
-        Who may start a release is no part of it, and the code of before would not know the key.
+        Who may start a release and where its code is are no part of it, and the code of before
+        would not know the keys.
         """
-        return self.model_dump(mode="json", exclude={"dispatch"})
+        return self.model_dump(mode="json", exclude={"dispatch", "repository"})
 
     def digest(self, environment: str) -> str:
         """A SHA-256 of what decides how `environment` runs; changed policy does not change it."""

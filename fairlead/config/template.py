@@ -6,6 +6,7 @@ TEXT = """\
 # What this project is and where it runs. Secrets are references (env:NAME, file:path,
 # prefect:block-name), never values. Try it at any time: fairlead check
 project = "{project}"
+# repository = "owner/name"            # at GitHub: reports link to what changed
 
 [registry]
 host = "registry.example.com"          # images are pulled from here by digest

@@ -26,8 +26,8 @@ def migrate(
     migrations = target.config.migrations
     asks = migrations.preset not in ("none", "command")
     choice = choose(migrations, abilities(site, target) if asks else Abilities(None))
-    for reason in choice.reasons:
-        say(reason)
+    for line in choice.lines:
+        say(line)
     seen: set[str] = set()
 
     def listen(line: str) -> None:

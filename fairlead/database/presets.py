@@ -15,6 +15,7 @@ DJANGO_TENANTS: tuple[Command, ...] = (
     ("migrate_schemas", "--tenant", "--noinput"),
 )
 OPTIONAL = {"--fake-initial", "--noinput", "--no-input"}
+TO_RUN = "to run: "
 SPELLINGS = {"--noinput": "--no-input", "--no-input": "--noinput"}
 
 
@@ -32,6 +33,11 @@ class Choice:
 
     commands: tuple[Command, ...]
     reasons: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The whole choice as the log has it, before anything is run."""
+        return (*self.reasons, *(f"{TO_RUN}{' '.join(command)}" for command in self.commands))
 
 
 def choose(migrations: Migrations, abilities: Abilities) -> Choice:

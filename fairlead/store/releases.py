@@ -119,6 +119,10 @@ class Releases:
     def of_request(self, request: str) -> Release | None:
         return self._one("where request = %s", (request,))
 
+    def of_flow_run(self, flow_run: str) -> Release | None:
+        """The last one that this run of a flow made: run again in Prefect, it keeps its id."""
+        return self._one("where flow_run = %s order by id desc limit 1", (flow_run,))
+
     def unfinished(self, project: str, environment: str) -> Release | None:
         return self._one(
             "where project = %s and environment = %s and state = 'running'", (project, environment)

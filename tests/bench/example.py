@@ -55,7 +55,7 @@ def config(**over: Any) -> Config:
 def aimed(**over: Any) -> Target:
     read = config(**over)
     images = {
-        name: Image(name, read.repository(name), f"dev-{SHA}", f"sha256:{name}")
+        name: Image(name, read.image_repository(name), f"dev-{SHA}", f"sha256:{name}")
         for name in read.services
     }
     secrets = {"DATABASE_URL": SecretStr("postgresql://planted")}

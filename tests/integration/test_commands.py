@@ -134,7 +134,8 @@ def test_what_runs_where_and_what_was_released_is_told(two: Bench) -> None:
     logs = (
         "\npreflight\n  hosts: local\n"
         f"\nverify_build\n  web: {image.repository}:dev-{v2} is {image.digest}\n"
-        "\nmigrate\n  preset command: the list of the config\n  $ migrate\n"
+        "\nmigrate\n  preset command: the list of the config\n  to run: migrate\n"
+        "  $ migrate\n"
         "    Applying app.v2... OK\n  ERROR: column app.price does not exist\n"
     )
     blanked = [re.sub(r"\d{4}-.*:\d\d|\d+\.\d s", "#", text) for text in (show, verbose)]

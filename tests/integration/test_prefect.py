@@ -28,6 +28,7 @@ STEPS = [
     "record",
     "move_tags",
     "retire",
+    "report",
 ]
 
 
@@ -40,32 +41,43 @@ def stage(bench: Bench, prefect_server: PrefectServer, tmp_path: Path) -> Iterat
 # -- what is deployed --------------------------------------------------------------------------
 
 TEXT = {"type": "string", "default": ""}
-REASON = {**TEXT, "maxLength": 500, "description": "Why, for the history."}
+REASON = {
+    **TEXT,
+    "maxLength": 500,
+    "description": "Why, for the history and for those who are told.",
+}
 WHO = {**TEXT, "maxLength": 100, "description": "Who you are, for the history."}
 WAIT = {
     "type": "number",
     "default": 0,
     "minimum": 0,
     "maximum": 1440,
-    "description": "How long to wait for a release that is running, instead of being refused.",
+    "description": "How many minutes to wait for a release that is running here already. With 0\n"
+    "this one is refused then.",
 }
 REQUEST = {
     **TEXT,
-    "description": "Names the request: the same one is served once; may be empty.",
+    "description": "For programs, which may ask twice: the same request is served once. A person\n"
+    "leaves it empty.",
 }
 FORMS: dict[str, dict[str, Any]] = {
     "release": {
-        "environment": {"type": "string", "description": "Where to: a name of fairlead.toml."},
+        "environment": {
+            "type": "string",
+            "description": "Where to. Set by this deployment: leave it as it is.",
+        },
         "sha": {
             "type": "string",
             "pattern": "^[0-9a-f]{40}$",
-            "description": "The commit to release: all 40 hex digits.",
+            "description": "The commit to release: all 40 hex digits of it, as `git rev-parse` "
+            "prints them.",
         },
         "reason": REASON,
         "requested_by": WHO,
         "source": {
             **TEXT,
-            "description": "Promote what this environment's tag names; empty: its own.",
+            "description": "To promote, the environment whose images of this commit are taken, "
+            "e.g. `uat`.\nEmpty: the images that were built for this environment.",
         },
         "wait_minutes": WAIT,
         "if_unchanged": {
@@ -83,11 +95,15 @@ FORMS: dict[str, dict[str, Any]] = {
         "request_id": REQUEST,
     },
     "rollback": {
-        "environment": {"type": "string", "description": "Where: a name of fairlead.toml."},
+        "environment": {
+            "type": "string",
+            "description": "Where. Set by this deployment: leave it as it is.",
+        },
         "sha": {
             **TEXT,
             "pattern": "^([0-9a-f]{40})?$",
-            "description": "A commit that was released there before; empty: the one before this.",
+            "description": "The commit to go back to, one that was released here before: all 40 "
+            "hex digits. Empty:\nwhat ran before this.",
         },
         "reason": REASON,
         "requested_by": WHO,
@@ -206,6 +222,7 @@ def reads_well(stage: Stage, release: Release, run: dict[str, Any]) -> None:
     said = wait_for_log(stage, run, "retire: ")
     assert [line for line in said if line[1].startswith("migrate: ")] == [
         (20, "migrate: preset command: the list of the config"),
+        (20, "migrate: to run: migrate"),
         (20, "migrate: $ migrate"),
         (20, f"migrate:   Applying app.v{release.id}... OK"),
     ]

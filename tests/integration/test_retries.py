@@ -111,6 +111,7 @@ def test_failed_migration_is_never_tried_again(bench: Bench) -> None:
     assert (step.attempt, step.outcome) == (1, StepOutcome.FAILED)
     assert step.log_tail.splitlines() == [
         "preset command: the list of the config",
+        "to run: migrate",
         "$ migrate",
         "  Applying app.v1... OK",
         "ERROR: column app.price does not exist",

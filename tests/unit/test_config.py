@@ -77,7 +77,7 @@ def test_a_short_config_gets_its_defaults() -> None:
     assert [smoke.path for smoke in read.smoke] == ["/"]
     assert (read.migrations.preset, read.migrations.timeout) == ("auto", 900)
     assert read.migration_service == "backend"
-    assert read.repository("backend") == "registry.example/shop/backend"
+    assert read.image_repository("backend") == "registry.example/shop/backend"
     assert (dev.tls, dev.http_port, dev.https_port, dev.soak) == ("auto", 80, 443, 10)
     assert [(host.name, host.outside) for host in dev.hosts] == [("local", "127.0.0.1")]
     assert [(host.name, host.outside) for host in prod.hosts] == [
@@ -376,6 +376,14 @@ SHAPES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"colour": "red"}, ["colour: is not a key Fairlead knows"]),
     (
+        {"repository": "https://github.com/owner/shop"},
+        [
+            "repository: string should match pattern "
+            "'^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$', "
+            'got "https://github.com/owner/shop"'
+        ],
+    ),
+    (
         {"services": {"backend": {"image": 3}}},
         ['services.backend.image: input should be a valid string, got "3"'],
     ),
@@ -564,8 +572,9 @@ def test_a_snapshot_reads_back_as_the_same_config(read: Config) -> None:
     assert again.digest("dev") == read.digest("dev")
 
 
-def test_a_snapshot_does_not_hold_who_may_start_a_release() -> None:
+def test_a_snapshot_holds_neither_who_may_start_a_release_nor_where_its_code_is() -> None:
     assert "dispatch" not in config(dispatch=DISPATCH).snapshot()
+    assert "repository" not in config(repository="owner/shop").snapshot()
 
 
 @pytest.mark.parametrize(
@@ -591,6 +600,7 @@ def test_the_digest_changes_when_how_it_runs_changes(over: dict[str, Any]) -> No
     "over",
     [
         {"lease_ttl": 60},
+        {"repository": "owner/shop"},
         {"dispatch": DISPATCH},
         {"smoke": [{"path": "/up"}]},
         {"migrations": {"timeout": 60}},
