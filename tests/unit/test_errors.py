@@ -75,7 +75,7 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         errors.PortTaken("127.0.0.1", 8099, "Address already in use"),
         3,
         "Nothing can listen at 127.0.0.1:8099: Address already in use.\n"
-        "Stop what listens there, or choose another: --port 0 takes a free one.",
+        "Stop what listens there, or choose another: --port",
     ),
     (
         errors.LeaseHeld("dev", "process 7 on one", SINCE, 41),
