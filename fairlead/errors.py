@@ -276,7 +276,7 @@ class PartEnded(FailedWithLog):
 
     def __init__(self, name: str, code: int, tail: Sequence[str]) -> None:
         super().__init__(
-            f"{name} ended by itself with exit code {code}; the others were stopped.",
+            f"{name} ended by itself with exit code {code}: the others are stopped.",
             tail,
             next_step="Mend what its last lines say, then again: fairlead up",
         )

@@ -1,6 +1,7 @@
 """Promotion: an environment takes what runs in another one, and nothing else."""
 
 from collections.abc import Mapping
+from contextlib import closing
 
 from fairlead.config import Config
 from fairlead.engine.at_once import at_once
@@ -61,8 +62,9 @@ def _problem(project: Project, running: Release) -> str:
         for site in sites:
             if not site.runs(target):
                 return f"{running.environment} does not run it on {site.host} any more"
-            for smoke in target.config.smoke:
-                check(project.outside(target.settings, site), smoke)
+            with closing(project.outside(target.settings, site)) as outside:
+                for smoke in target.config.smoke:
+                    check(outside, smoke)
     except HostUnreachable:
         raise
     except FairleadError as error:

@@ -83,4 +83,6 @@ class Parts:
         for part in self._parts:
             code = part.process.poll()
             if code is not None:
-                raise PartEnded(part.name, code, list(part.tail))
+                ended = PartEnded(part.name, code, list(part.tail))
+                click.echo(ended.summary, err=True)
+                raise ended

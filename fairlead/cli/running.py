@@ -15,6 +15,7 @@ from fairlead.cli.context import project
 from fairlead.cli.parts import Parts
 from fairlead.config import find
 from fairlead.errors import PortTaken, PrefectUnreachable
+from fairlead.model import Lease
 from fairlead.project import Project
 
 START = 180.0  # seconds; the first time Prefect's server makes its database
@@ -36,14 +37,14 @@ def up(ctx: click.Context, host: str, port: int) -> None:
         _refuse_taken(host, port)
         api = f"http://{host}:{port}/api"
         with Parts(_environ(api, find(ctx.obj["config"]))) as parts:
-            _start(opened, parts, host, port, api)
-            if not stopped.is_set():
-                _introduce(opened, api)
-            while not stopped.wait(0.5):
-                parts.check()
-            if not _drained(opened, parts, stopped):
-                _put_back(opened, api)
-            click.echo("Stopping.")
+            try:
+                _start(opened, parts, stopped, host, port, api)
+                while not stopped.wait(0.5):
+                    parts.check()
+            finally:  # also when one of them has ended by itself: a release is never cut off
+                if not _drained(opened, stopped):
+                    _put_back(opened, api)
+                click.echo("Stopping.")
     click.echo("Everything has stopped. The embedded store, if it is used, goes on.")
 
 
@@ -86,22 +87,27 @@ def _environ(api: str, config: Path) -> dict[str, str]:
     }
 
 
-def _start(opened: Project, parts: Parts, host: str, port: int, api: str) -> None:
+def _start(
+    opened: Project, parts: Parts, stopped: _Stopped, host: str, port: int, api: str
+) -> None:
     """Raises PartEnded, PrefectUnreachable."""
     python = [sys.executable, "-m"]
     click.echo(f"Starting Prefect at {api.removesuffix('/api')}")
     server = [*python, "prefect", "server", "start", "--host", host, "--port", str(port)]
     parts.start("prefect", server, grace=15, quiet=True)
-    _await(f"{api}/health", parts)
+    if not _answers(f"{api}/health", parts, stopped):
+        return
     parts.start("releases", [*python, "flows.serving"], grace=15, quiet=False)
     last = list(opened.config.environments)[-1]
-    _await(f"{api}/deployments/name/rollback/{last}", parts)
+    if not _answers(f"{api}/deployments/name/rollback/{last}", parts, stopped):
+        return
     if opened.config.dispatch is not None:
         parts.start("github", [*python, "fairlead", "dispatch", "serve"], grace=15, quiet=False)
+    _introduce(opened, api)
 
 
-def _await(address: str, parts: Parts) -> None:
-    """Raises PartEnded, PrefectUnreachable."""
+def _answers(address: str, parts: Parts, stopped: _Stopped) -> bool:
+    """Wait for it; False when we are told to stop. Raises PartEnded, PrefectUnreachable."""
     import httpx  # noqa: PLC0415
 
     name, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
@@ -114,9 +120,10 @@ def _await(address: str, parts: Parts) -> None:
             why = str(error)
         else:
             if answer.is_success:
-                return
+                return True
             why = f"{answer.status_code} {answer.reason_phrase}"
-        time.sleep(0.2)
+        if stopped.wait(0.2):
+            return False
     raise PrefectUnreachable(address, why)
 
 
@@ -129,31 +136,40 @@ def _introduce(opened: Project, api: str) -> None:
         click.echo(SQLITE)
 
 
-def _drained(opened: Project, parts: Parts, stopped: _Stopped) -> bool:
+def _live(opened: Project) -> list[Lease]:
+    """The leases that are held on this machine."""
+    here = f" on {socket.gethostname()}"
+    live = opened.store.leases.live(opened.config.project)
+    return [lease for lease in live if (lease.holder or "").endswith(here)]
+
+
+def _drained(opened: Project, stopped: _Stopped) -> bool:
     """Wait for the releases that are being made; False when we are told to stop again."""
     told = False
-    while live := opened.store.leases.live(opened.config.project):
+    while live := _live(opened):
         if not told:
             what = ", ".join(f"release {lease.release} to {lease.environment}" for lease in live)
             click.echo(f"Waiting for {what}. Ctrl-C again has it put back.")
             told = True
         if stopped.again.wait(0.5):
             return False
-        parts.check()
     return True
 
 
 def _put_back(opened: Project, api: str) -> None:
-    """Cancel the runs: the program that makes them would kill them. Raises PrefectUnreachable."""
+    """Cancel the runs, because the program that makes them kills them, and wait for their end."""
     from fairlead.dispatch.runs import Runs  # noqa: PLC0415
 
-    releases, leases = opened.store.releases, opened.store.leases
+    releases = opened.store.releases
     with closing(Runs(api, os.environ.get("PREFECT_API_AUTH_STRING"))) as runs:
-        for lease in leases.live(opened.config.project):
+        for lease in _live(opened):
             release = releases.get(lease.release) if lease.release else None
             if release is not None and release.flow_run:
                 click.echo(f"Putting back release {release.id} to {release.environment}.")
-                runs.cancel(release.flow_run)
+                try:
+                    runs.cancel(release.flow_run)
+                except PrefectUnreachable as error:
+                    click.echo(error.message, err=True)
     deadline = time.monotonic() + PUT_BACK
-    while leases.live(opened.config.project) and time.monotonic() < deadline:
+    while _live(opened) and time.monotonic() < deadline:
         time.sleep(0.5)

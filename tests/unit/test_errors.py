@@ -173,7 +173,7 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
     (
         errors.PartEnded("prefect", 3, ["no disk"]),
         4,
-        "prefect ended by itself with exit code 3; the others were stopped. Its last lines:\n"
+        "prefect ended by itself with exit code 3: the others are stopped. Its last lines:\n"
         "    no disk\nMend what its last lines say, then again: fairlead up",
     ),
     (
