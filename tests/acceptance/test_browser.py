@@ -16,7 +16,7 @@ from examples.stand.state import State
 from fairlead.model import Release, ReleaseState
 from tests.bench.bench import Bench
 from tests.bench.browser import Browser, browser, lines, links
-from tests.bench.prefect import Stage, staged
+from tests.bench.prefect import Stage, staged, wait_for
 
 # What is another one each time: moments, durations, counts.
 FIGURES = r"\d{4}-\d\d-\d\d [\d:]+ UTC|\d+(\.\d)? s\b|\d+ rounds|\d+ requests|\d+(?= answered)"
@@ -94,12 +94,18 @@ def refuses_what_is_no_sha(desk: Browser) -> None:
 
 def watch(stage: Stage, desk: Browser, sha: str) -> None:
     """From the moment that it was submitted to the end of the run, on a page that goes along."""
-    desk.follow_toast("View run")
+    wait_for(lambda: submitted(stage, sha), "the run to be there")
+    desk.follow(f"/runs/flow-run/{submitted(stage, sha)[0]}")
     desk.sees(f"release-{sha[:7]}-to-{stage.environment}")
     desk.sees("Completed")
     desk.shoot("5-run", height=1300)
     desk.click("Task Runs")
     desk.shoot("6-steps", height=1700)
+
+
+def submitted(stage: Stage, sha: str) -> list[str]:
+    """The runs of the deployment that were asked for this commit."""
+    return [run["id"] for run in stage.api.runs(stage.release) if run["parameters"]["sha"] == sha]
 
 
 def open_artifact(desk: Browser, key: str) -> None:

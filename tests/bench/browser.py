@@ -18,7 +18,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 30_000  # milliseconds until what a person waits for is there, on a machine that is busy
+PATIENCE = 60_000  # milliseconds until what a person waits for is there, on a machine that is busy
 FADED_IN = 1000  # milliseconds that the UI takes to fade a page in
 
 
@@ -58,9 +58,9 @@ class Browser:
     def fill(self, name: str, value: str) -> None:
         self.field(name).locator("textarea").fill(value)
 
-    def follow_toast(self, words: str) -> None:
-        """A toast flies in: it does not stand still for a mouse that is aimed first."""
-        self.page.get_by_role("button", name=words).first.dispatch_event("click")
+    def follow(self, path: str) -> None:
+        """The link to a page of the UI, once this page has it."""
+        self.page.locator(f"a[href*='{path}']").first.click()
 
     def article(self) -> Locator:
         """The Markdown artifact of this page."""

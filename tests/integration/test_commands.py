@@ -207,6 +207,7 @@ def test_everything_that_is_listed_comes_as_json_too(two: Bench) -> None:
         "replaces": None,
         "images": [plain(image)],
         "unchanged": False,
+        "frozen": None,
     }
 
 
