@@ -33,14 +33,14 @@ demo-down: install ## take away what the demo left running
 	$(RUN) examples.demo down
 
 test: install ## the tests; PYTEST=… passes options on
-	$(RUN) pytest -n 2 --dist loadgroup $(PYTEST)
+	$(RUN) pytest -n 3 --dist loadgroup $(PYTEST)
 
 check: install ## all that a reviewer would run: format, lint, types, imports, tests
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
-	$(RUN) pytest -n 2 --dist loadgroup $(PYTEST)
+	$(RUN) pytest -n 3 --dist loadgroup $(PYTEST)
 
 constraints: ## the newest versions that fit together, into constraints.txt
 	PYTHON=$(PYTHON) scripts/refresh-constraints

@@ -1,17 +1,21 @@
 """Looking before leaping: every connection the config names, and what a release would do."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
-from fairlead.config import Config, Host
+from fairlead.config import Config, Host, Slack
 from fairlead.database.reach import check_database
 from fairlead.engine.connect import connect
 from fairlead.errors import FairleadError
 from fairlead.model import Image, Request
 from fairlead.policy import frozen_until
+from fairlead.previewing import asks_image, check_preview
 from fairlead.project import Project
-from fairlead.proving import verified_images
+from fairlead.proving import passed_checks, verified_images
+from fairlead.saving import check_backup
 from fairlead.store.database import address
 
 
@@ -58,7 +62,7 @@ def check_environment(project: Project, environment: str) -> Iterator[Finding]:
         yield _tried(f"host {host.name}", lambda host=host: _engine(host))  # type: ignore[misc]
     database = settings.database
     if database is not None:
-        yield _tried(
+        reached = _tried(
             "database",
             lambda: check_database(
                 environment,
@@ -66,15 +70,26 @@ def check_environment(project: Project, environment: str) -> Iterator[Finding]:
                 project.secrets.resolve(database.direct_url or database.url),
             ),
         )
-    slack = settings.notify.slack
-    if slack is not None:
-        yield _tried("slack", lambda: project.slack(slack).check())
+        yield reached
+        if reached.problem is None:
+            yield _tried("backup", partial(check_backup, project, environment))
+            if asks_image(config):
+                yield _tried("preview", partial(check_preview, project, environment))
+    for slack in settings.notify.slack:
+        yield _tried(f"slack {slack.channel}", partial(_answers, project, slack))
+
+
+def _answers(project: Project, slack: Slack) -> str:
+    return project.slack(slack).check()
 
 
 def check_shared(project: Project) -> Iterator[Finding]:
     """What all environments share: the store and the registry."""
     yield _tried("store", lambda: address(project.store.conninfo))
     yield _tried(f"registry {project.config.registry.host}", lambda: _registry(project))
+    github = project.config.github
+    if github is not None and github.token is not None:
+        yield _tried("github", lambda: _github(project))
     if project.config.dispatch is not None:
         yield _tried("dispatch", lambda: _dispatch(project))
 
@@ -85,6 +100,7 @@ def plan(project: Project, request: Request) -> Plan:
     Raises UnknownEnvironment and what verifying raises.
     """
     config = project.config
+    passed_checks(project, config, request)
     images = verified_images(project, config, request, enter=False)
     current = project.store.releases.current(config.project, request.environment)
     same = False
@@ -128,6 +144,11 @@ def _engine(host: Host) -> str:
 def _registry(project: Project) -> str:
     project.registry(project.config).ping()
     return "answers"
+
+
+def _github(project: Project) -> str:
+    with closing(project.github()) as github:
+        return github.check()
 
 
 def _dispatch(project: Project) -> str:

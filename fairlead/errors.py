@@ -1,11 +1,14 @@
 """Every error Fairlead raises on purpose: what happened, to what, and what to do next.
 
 Exit codes: 2 the input or the config is wrong; 3 refused, nothing was touched; 4 failed, and the
-environment is as it was; 5 failed, and the environment could not be put back.
+environment is as it was; 5 failed, and the environment could not be put back; 6 waits for somebody
+to approve it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+
+SHOWN = 10  # of many that failed alike
 
 
 class FairleadError(Exception):
@@ -65,6 +68,14 @@ class UnknownRelease(InputError):
         )
 
 
+class UnknownBackup(InputError):
+    def __init__(self, environment: str, backup: int) -> None:
+        super().__init__(
+            f"{environment} has no backup {backup}.",
+            next_step=f"See which there are: fairlead backups {environment}",
+        )
+
+
 class ConfigError(InputError):
     """`problems` holds one line each, `path.to.key: what is wrong`."""
 
@@ -121,6 +132,47 @@ class LeaseHeld(Refused):
         )
 
 
+class WaitsForApproval(Refused):
+    """No failure: the release goes on when somebody approves it."""
+
+    exit_code = 6
+
+    def __init__(self, environment: str, release: int) -> None:
+        self.release = release
+        super().__init__(
+            f"Release {release} to {environment} waits for somebody to approve it.",
+            next_step=f"fairlead approve {release} --reason WHY, or: fairlead refuse {release}",
+        )
+
+
+class NotApproved(Refused):
+    """Somebody said no, or nobody said anything in time."""
+
+    def __init__(self, environment: str, release: int, why: str) -> None:
+        super().__init__(
+            f"Release {release} to {environment} was not approved: {why}.",
+            next_step="Nothing was touched. Ask for it again when it may go on.",
+        )
+
+
+class ApprovalVoid(Refused):
+    def __init__(self, environment: str, why: str) -> None:
+        super().__init__(
+            f"What was approved is not what would be done to {environment} now: {why}.",
+            next_step="Nothing was touched. Release again, and have that approved.",
+        )
+
+
+class CannotDecide(Refused):
+    """This person may not, or there is nothing to decide any more."""
+
+    def __init__(self, release: int, why: str) -> None:
+        super().__init__(
+            f"Release {release} cannot be approved or refused: {why}.",
+            next_step=f"Look: fairlead show {release}",
+        )
+
+
 class LeaseLost(FairleadError):
     """The lease ended while we held it; whoever took it settles what we left."""
 
@@ -161,6 +213,43 @@ class RegistryError(Refused):
     """The registry is away, says no, or answers something that is no registry's answer."""
 
 
+class GitHubError(Refused):
+    """GitHub is away, says no, or answers something that is no answer of its API.
+
+    With `away` asking again may help, after `wait` seconds where GitHub said so. `status` is that
+    of HTTP, where GitHub refused.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        next_step: str,
+        away: bool = False,
+        wait: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        self.away, self.wait, self.status = away, wait, status
+        super().__init__(message, next_step=next_step)
+
+
+class ChecksNotPassed(Refused):
+    """`problems` holds one line for each check, `failing` whether one of them has ended badly."""
+
+    def __init__(
+        self, environment: str, sha: str, repository: str, problems: Sequence[str], *, failing: bool
+    ) -> None:
+        self.problems, self.failing = tuple(problems), failing
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"{environment} takes {sha[:7]} of {repository} only once its checks have passed "
+            f"(environments.{environment}.require_checks):\n{lines}",
+            next_step="Mend it and release the new commit, or run the check again at GitHub."
+            if failing
+            else "Wait for it, then release again.",
+        )
+
+
 class HostUnreachable(Refused):
     def __init__(self, host: str, why: str) -> None:
         self.host = host
@@ -178,11 +267,114 @@ class DatabaseUnreachable(Refused):
         )
 
 
+class CannotSave(Refused):
+    """Seen before anything was done: this backup could not be made, or could not be taken back."""
+
+    def __init__(self, environment: str, why: str, next_step: str) -> None:
+        super().__init__(
+            f"The database of {environment} cannot be saved: {why}.", next_step=next_step
+        )
+
+
+class MigrationsUnsafe(Refused):
+    """The policy of the environment refuses what the pending migrations would do."""
+
+    def __init__(self, environment: str, found: Sequence[tuple[str, str]]) -> None:
+        lines = []
+        for words, sql in found[:SHOWN]:
+            lines += [f"    {words}", *([f"        {sql}"] if sql else [])]
+        if len(found) > SHOWN:
+            lines.append(f"    and {len(found) - SHOWN} more")
+        super().__init__(
+            f"The migrations are not safe for {environment}, which refuses that:\n"
+            + "\n".join(lines),
+            next_step="Split them (expand, release, contract), or have somebody look at it: "
+            f'environments.{environment}.migrations.unsafe = "approve"',
+        )
+
+
+class CannotPreview(Refused):
+    """Migrations could not be tried there, and the environment's policy counts on it."""
+
+    def __init__(self, environment: str, why: str, next_step: str) -> None:
+        super().__init__(
+            f"The migrations of {environment} cannot be tried: {why}.", next_step=next_step
+        )
+
+
+class LinterMissing(Refused):
+    """The installation is not whole: it comes with Fairlead."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(
+            f"squawk, which reads the SQL of migrations, cannot be run: {program}.",
+            next_step="Install Fairlead again, or: pip install squawk-cli",
+        )
+
+
+class RestoreRefused(Refused):
+    def __init__(self, environment: str, backup: int, why: str, next_step: str) -> None:
+        super().__init__(
+            f"Backup {backup} is not restored to {environment}: {why}.", next_step=next_step
+        )
+
+
+class NotReadOnly(Refused):
+    def __init__(self, environment: str, address: str) -> None:
+        super().__init__(
+            f"The database of {environment} at {address} gives us a session that could write.",
+            next_step="Nothing was read. Have the way to it keep default_transaction_read_only, "
+            "or connect to the server itself: environments."
+            f"{environment}.database.direct_url",
+        )
+
+
+class MaskingIncomplete(Refused):
+    """Columns without a rule. `lines` are ready for the config; `unknown` are rules of columns
+    that are not there."""
+
+    def __init__(self, database: str, lines: Sequence[str], unknown: Sequence[str] = ()) -> None:
+        self.lines, self.unknown = tuple(lines), tuple(unknown)
+        count = "1 column" if len(lines) == 1 else f"{len(lines)} columns"
+        stale = [f"There is no column for the rule {name}." for name in unknown]
+        super().__init__(
+            "\n".join(
+                [
+                    f"{database} has {count} without a rule: nothing of it leaves.",
+                    "[masking.rules]",
+                    *lines,
+                    *stale,
+                ]
+            ),
+            next_step="Look at each proposal, and put them into fairlead.toml.",
+        )
+
+
+class MaskingUnfit(Refused):
+    """Rules that their columns cannot have, a line each in `problems`."""
+
+    def __init__(self, database: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"Rules do not fit {database}:\n{listed}",
+            next_step="Nothing was touched. Change them in [masking.rules] of fairlead.toml.",
+        )
+
+
 class StoreUnreachable(Refused):
     def __init__(self, address: str, why: str) -> None:
         super().__init__(
             f"The store at {address} does not answer: {why}.",
             next_step="Start it, or set FAIRLEAD_STORE_URL. Without it nothing is released.",
+        )
+
+
+class StoreEncoded(Refused):
+    def __init__(self, address: str, encoding: str) -> None:
+        super().__init__(
+            f"The store at {address} is encoded as {encoding}, and has to be UTF8.",
+            next_step="Make a new database: createdb --encoding UTF8 --template template0 NAME",
         )
 
 
@@ -294,6 +486,23 @@ class JobFailed(FailedWithLog):
         )
 
 
+class TenantsFailed(StepFailed):
+    """Tenants could not be migrated: `failed` says why by tenant, `left` how many were not begun,
+    `stopped` why. Each is as it was before; those that were done are at the release."""
+
+    def __init__(self, failed: Mapping[str, str], left: int, stopped: str) -> None:
+        self.failed, self.left, self.stopped = dict(failed), left, stopped
+        lines = [f"    {tenant}: {why}" for tenant, why in list(failed.items())[:SHOWN]]
+        more = [f"    … and {len(failed) - SHOWN} more"] if len(failed) > SHOWN else []
+        rest = f" {left} were not begun: {stopped}." if left else ""
+        count = f"{len(failed)} {'tenant' if len(failed) == 1 else 'tenants'}"
+        super().__init__(
+            "\n".join([f"{count} could not be migrated.{rest}", *lines, *more]),
+            next_step="Each of them is as it was, and no container was changed. Mend what is said "
+            "of it and release again: only what is left will be done.",
+        )
+
+
 class PresetUnfit(StepFailed):
     """The config names a preset for an image that it cannot be used on."""
 
@@ -301,6 +510,99 @@ class PresetUnfit(StepFailed):
         super().__init__(
             f"The preset {preset} cannot migrate: {why}.",
             next_step='Name the right image ([migrations] service, manage), or preset = "auto".',
+        )
+
+
+class DataCheckFailed(StepFailed):
+    """What is not whole once the database is migrated, a line each in `problems`; `way_back` says
+    what becomes of it, or how its content of before can be had."""
+
+    SHOWN = 20
+
+    def __init__(self, environment: str, problems: Sequence[str], way_back: str) -> None:
+        self.problems = tuple(problems)
+        more = len(problems) - self.SHOWN
+        lines = [*problems[: self.SHOWN], *([f"and {more} more"] if more > 0 else [])]
+        listed = "\n".join(f"  {line}" for line in lines)
+        super().__init__(
+            f"The data of {environment} does not pass once it is migrated:\n{listed}",
+            next_step="No container was changed: what ran before serves. "
+            f"Mend the data or the migration, and release again. {way_back}".rstrip(),
+        )
+
+
+class CannotReverse(StepFailed):
+    """Migrations cannot be taken back, a line each in `reasons`; nothing was touched."""
+
+    def __init__(self, environment: str, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        listed = "\n".join(f"  {reason}" for reason in reasons)
+        super().__init__(
+            f"The database of {environment} cannot be brought back by its migrations:\n{listed}",
+            next_step="It keeps what was migrated, and nothing was touched.",
+        )
+
+
+class ReverseFailed(FailedWithLog):
+    """Taking migrations back began and did not come to its end."""
+
+    def __init__(self, environment: str, why: str, tail: Sequence[str]) -> None:
+        super().__init__(
+            f"Bringing the database of {environment} back to its migrations failed: {why}.",
+            tail,
+            next_step="Every schema is whole, at the migration that it has come to.",
+        )
+
+
+class BackupFailed(FailedWithLog):
+    """Saving the database began and did not come to its end; what was half-made is removed."""
+
+    def __init__(self, environment: str, why: str, tail: Sequence[str]) -> None:
+        super().__init__(
+            f"Saving the database of {environment} failed: {why}.",
+            tail,
+            next_step=f"Nothing was changed. Mend it, then try: fairlead backup {environment}",
+        )
+
+
+class BackupBroken(StepFailed):
+    """What was saved is not what it has to be: it counts for nothing."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(
+            f"The backup at {place} is no good: {why}.",
+            next_step="It counts for nothing, and nothing was changed.",
+        )
+
+
+class RestoreFailed(FailedWithLog):
+    def __init__(self, environment: str, backup: int, why: str, tail: Sequence[str]) -> None:
+        super().__init__(
+            f"Restoring backup {backup} to {environment} failed: {why}.",
+            tail,
+            next_step=f"{environment} has the database that it had; mend it and try again.",
+        )
+
+
+class MaskingFailed(StepFailed):
+    """What PostgreSQL said of it is left out: it quotes values."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(
+            f"Masking {what} failed: {why}.",
+            next_step="The copy is of no use. Mend the rule in [masking.rules], and begin again.",
+        )
+
+
+class MaskingNotProven(StepFailed):
+    """Values of production are still there, a line each in `problems`; no value is in them."""
+
+    def __init__(self, database: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"{database} is not masked as its rules say:\n{listed}",
+            next_step="Nobody may have it. Mend the rules in [masking.rules], and begin again.",
         )
 
 
@@ -365,6 +667,18 @@ class RollbackFailed(FairleadError):
         return self._summary
 
 
+class RunsLeft(FairleadError):
+    """A worker was told to end, and these runs did not, also after they were cancelled."""
+
+    exit_code = 5
+
+    def __init__(self, runs: Sequence[str]) -> None:
+        super().__init__(
+            f"The worker has ended before {', '.join(runs)}.",
+            next_step="What they left is settled by the next release, or by: fairlead settle ENV",
+        )
+
+
 def _both(environment: str, failure: object, rollback: object) -> str:
     return (
         f"{environment} was NOT put back.\n"
@@ -375,3 +689,12 @@ def _both(environment: str, failure: object, rollback: object) -> str:
 
 def _summary(error: BaseException) -> str:
     return error.summary if isinstance(error, FairleadError) else str(error)
+
+
+def causes(exc: BaseException | None) -> Iterator[BaseException]:
+    """`exc` and what led to it, the nearest first."""
+    seen: set[int] = set()
+    while exc is not None and id(exc) not in seen:
+        seen.add(id(exc))
+        yield exc
+        exc = exc.__cause__ or exc.__context__

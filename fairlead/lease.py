@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fairlead.errors import LeaseHeld, LeaseLost, StoreUnreachable
@@ -57,10 +57,25 @@ class Held:
 
 @contextmanager
 def hold(
-    store: Store, project: str, environment: str, *, ttl: float, wait: float = 0
+    store: Store,
+    project: str,
+    environment: str,
+    *,
+    ttl: float,
+    wait: float = 0,
+    on_wait: Callable[[LeaseHeld], None] = lambda _: None,
 ) -> Iterator[Held]:
-    """Hold the lease, waiting for it up to `wait` seconds. Raises LeaseHeld."""
-    fencing = _acquire(store, project, environment, ttl, time.monotonic() + wait)
+    """Hold the lease, waiting for it up to `wait` seconds; `on_wait` is called if so.
+
+    Raises LeaseHeld.
+    """
+    try:
+        fencing = store.leases.acquire(project, environment, holder(), ttl)
+    except LeaseHeld as refusal:
+        if wait <= 0:
+            raise
+        on_wait(refusal)
+        fencing = _acquire(store, project, environment, ttl, time.monotonic() + wait)
     with Held(store, project, environment, fencing, ttl) as held:
         yield held
 

@@ -1,9 +1,11 @@
 """The nouns of Fairlead: frozen, pure, known by every layer."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from fairlead.errors import BadSha
 
@@ -18,9 +20,10 @@ def parse_sha(text: str) -> str:
 
 
 class ReleaseState(StrEnum):
-    """How far a release came. Every state but `running` is final."""
+    """How far a release came. Every state but `running` and `waiting` is final."""
 
     RUNNING = "running"
+    WAITING = "waiting"  # verified, not begun: for somebody to approve it
     SUCCEEDED = "succeeded"
     UNCHANGED = "unchanged"  # the environment ran exactly this already
     REFUSED = "refused"  # nothing was touched
@@ -30,6 +33,7 @@ class ReleaseState(StrEnum):
 
 
 EXIT_CODES = {
+    ReleaseState.WAITING: 6,
     ReleaseState.SUCCEEDED: 0,
     ReleaseState.UNCHANGED: 0,
     ReleaseState.REFUSED: 3,
@@ -48,8 +52,12 @@ class ReleaseKind(StrEnum):
 class StepName(StrEnum):
     PREFLIGHT = "preflight"
     VERIFY_BUILD = "verify_build"
+    PLAN_MIGRATIONS = "plan_migrations"
+    APPROVE = "approve"
     PULL_IMAGES = "pull_images"
+    BACKUP_DATABASE = "backup_database"
     MIGRATE = "migrate"
+    CHECK_DATA = "check_data"
     DEPLOY = "deploy"
     CHECK_HEALTH = "check_health"
     RECORD = "record"
@@ -57,6 +65,7 @@ class StepName(StrEnum):
     RETIRE = "retire"
     NOTIFY = "notify"
     ROLL_BACK = "roll_back"
+    ROLL_BACK_DATABASE = "roll_back_database"
     SETTLE = "settle"
 
 
@@ -128,6 +137,11 @@ class Release:
     flow_run: str | None
 
     @property
+    def subject(self) -> str:
+        """What its messages are about, before it has a number and after."""
+        return self.request or self.flow_run or f"release {self.id}"
+
+    @property
     def seconds(self) -> float | None:
         return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
 
@@ -161,6 +175,72 @@ class Placement:
     replicas: int
     since: datetime
     requested_by: str
+
+
+class Decision(StrEnum):
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"  # nobody said anything in time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What a release waits, or has waited, for. `rule` is `anybody`, or `other` than who asked for
+    the release; `parameters` are the flow's, to go on with; `suspended` is the run of Prefect's
+    that waits, None where none does."""
+
+    release: int
+    rule: str
+    asked_at: datetime
+    expires_at: datetime
+    parameters: Mapping[str, Any]
+    suspended: str | None
+    decision: Decision | None
+    decided_by: str | None
+    decided_via: str | None
+    reason: str
+    decided_at: datetime | None
+
+
+class MessageKind(StrEnum):
+    STATE = "state"  # how its subject is now: shown in the place of the one before
+    DETAIL = "detail"  # said once, beside the state
+
+
+class MessageOutcome(StrEnum):
+    SENT = "sent"
+    SUPERSEDED = "superseded"  # a newer state was written before this one was sent
+    GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to tell. `destination` is a system and a place there, like `slack:#releases`;
+    `subject` what it tells of: of one subject a destination shows one state, and the `final` one
+    is the last. `body` is what is sent there, as JSON."""
+
+    destination: str
+    subject: str
+    kind: MessageKind
+    body: Mapping[str, Any]
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message that is kept until it has arrived. `attempts` are those begun; `uncertain` is true
+    when one of them, or of an older state in whose place it is, may have arrived; `reference` is
+    what the destination calls the message that it shows of the subject."""
+
+    id: int
+    message: Message
+    written_at: datetime
+    attempts: int
+    uncertain: bool
+    problem: str | None
+    outcome: MessageOutcome | None
+    ended_at: datetime | None
+    reference: str | None
 
 
 class DeliveryState(StrEnum):
@@ -216,3 +296,174 @@ class Lease:
     release: int | None
     acquired_at: datetime | None
     expires_at: datetime | None
+
+
+class BackupKind(StrEnum):
+    DUMP = "dump"
+    TEMPLATE = "template"  # a database beside it
+    COMMAND = "command"  # made and kept by somebody else's program
+
+
+class BackupState(StrEnum):
+    """How far a backup came. Only a `proven` one counts."""
+
+    RUNNING = "running"
+    PROVEN = "proven"
+    FAILED = "failed"
+    REMOVED = "removed"  # was proven, and its time was over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """One saving of a database. `place` is where it is: a folder, an s3:// URL, the name of a
+    database, or what a command said; `database` is what was saved, `system` the identifier of its
+    server; `database_bytes` its size then, `bytes` that of the backup. `manifest` is the SHA-256 of
+    a dump's list of files. `release` is whose migrations it was made before; `written` how much had
+    been written to it by then, as database/written.py has it."""
+
+    id: int
+    project: str
+    environment: str
+    release: int | None
+    kind: BackupKind
+    state: BackupState
+    place: str
+    database: str
+    system: str
+    server: str
+    database_bytes: int
+    bytes: int | None
+    manifest: str | None
+    made_by: str
+    started_at: datetime
+    ended_at: datetime | None
+    proven_at: datetime | None
+    drilled_at: datetime | None
+    removed_at: datetime | None
+    error: str | None
+    written: Mapping[str, Any] | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
+
+    @property
+    def stamp(self) -> str:
+        """When it was begun, for names."""
+        return f"{self.started_at.astimezone(UTC):%Y%m%dT%H%M%S}"
+
+    @property
+    def words(self) -> str:
+        """`backup 7: dump of shop, 206.0 MB, restored and compared, at /var/backups/…`"""
+        parts = [f"backup {self.id}: {self.kind} of {self.database}"]
+        parts += [size(self.bytes)] if self.bytes is not None else []
+        parts += ["restored and compared"] if self.drilled_at else []
+        return f"{', '.join(parts)}, at {self.place}"
+
+
+def size(count: int) -> str:
+    """As people say it: 0 B, 1.5 MB."""
+    amount, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPreview:
+    """What the migrations of a release would do: `digest` names the work, `pending` says how many
+    there are, `body` is the preview as JSON."""
+
+    release: int
+    digest: str
+    pending: str
+    body: Mapping[str, Any]
+
+
+class DriftKind(StrEnum):
+    """How what runs differs from what is recorded."""
+
+    GONE = "gone"
+    STOPPED = "stopped"
+    OTHER_DIGEST = "other_digest"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"  # of no release that runs or is kept
+    NOT_AT_REST = "not_at_rest"  # only kept to go back to, and runs
+    PROXY_AWAY = "proxy_away"
+    MISROUTED = "misrouted"
+    HOST_AWAY = "host_away"
+    UNSETTLED = "unsettled"  # a release was left half-done
+    AHEAD = "ahead"  # the environment this one promotes from runs other commits: no fault
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One difference. `host` and `container` are empty where it is about none.
+
+    It stays the same one as long as its `words` are the same; `detail` may be another each time
+    somebody looks.
+    """
+
+    kind: DriftKind
+    host: str
+    container: str
+    words: str
+    detail: str = ""
+
+    @property
+    def is_fault(self) -> bool:
+        return self.kind is not DriftKind.AHEAD
+
+    @property
+    def line(self) -> str:
+        where = f"{self.host}: " if self.host else ""
+        return f"{where}{self.words}" + (f" ({self.detail})" if self.detail else "")
+
+
+@dataclass(frozen=True, slots=True)
+class NotedDrift:
+    """A drift as the store keeps it, since it was first seen."""
+
+    environment: str
+    drift: Drift
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DriftChanges:
+    """What is new in an environment since somebody looked before, what is there no more, and all
+    that is `open` now, the oldest first."""
+
+    environment: str
+    new: Sequence[NotedDrift] = ()
+    gone: Sequence[NotedDrift] = ()
+    open: Sequence[NotedDrift] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedBefore:
+    """What `schemas` had before a release migrated them: exactly `migrations`, by Django's app
+    label and name. `shared` says that it is the shared schema, or the one database of a project
+    without tenants, whose schema has no name here; `faked` are those that the release only writes
+    the row of, because their tables are there (`migrate --fake-initial`)."""
+
+    shared: bool
+    schemas: Sequence[str]
+    migrations: Sequence[Sequence[str]]
+    faked: Sequence[Sequence[str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TenantMigration:
+    """The last that was told of one tenant: `state` is "done", "failed", or "retried" where the run
+    ended before it was tried again. `seconds` are those of the last of `attempts`; `at` is the
+    migration that failed."""
+
+    tenant: str
+    state: str
+    seconds: float
+    attempts: int
+    at: str = ""
+    error: str = ""

@@ -1,22 +1,29 @@
 """A project in use: its config with what the config names made real. The composition root."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from fairlead.config import Config, Environment, Slack, load
+from fairlead.config import Config, Environment, GitHub, Host, Slack, load
+from fairlead.database.reach import asked
 from fairlead.engine.outside import Outside
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
-from fairlead.errors import SecretMissing
+from fairlead.errors import GitHubError, SecretMissing
+from fairlead.github import GitHubClient
 from fairlead.model import Release
-from fairlead.notify import SlackNotifier
+from fairlead.notify import GitHubNotifier, Sender, SlackNotifier
 from fairlead.redact import Redactor
 from fairlead.registry import Registry
 from fairlead.secrets import Loader, Secrets
 from fairlead.store import Store, open_store
+
+SenderOf = Callable[[], Sender]
 
 
 class Project:
@@ -50,20 +57,26 @@ class Project:
         """
         values = self.secrets.of_environment(config, environment, strict=strict)
         login = self.login(config) if strict else None
-        slack = config.environment(environment).notify.slack
-        token = self._token(slack) if slack else None
+        tokens = [self._token(slack) for slack in config.environment(environment).notify.slack]
+        github = self._token(self.config.github) if self.config.github else None
         database = config.environment(environment).database
-        direct = database.direct_url if database and strict else None
-        way = self.secrets.resolve(direct) if direct else None
-        others = (login[1] if login else None, token, way)
+        direct = database.direct_url if database else None
+        way = self.secrets.resolve(direct) if direct and strict else self._known(direct)
+        backup = config.environment(environment).backup
+        keys = [self._known(key) for key in (backup.access_key, backup.secret_key)]
+        masking = self._known(self.config.masking.key) if self.config.masking else None
+        others = (login[1] if login else None, *tokens, *keys, github, way, masking)
         hidden = [*values.values(), *(value for value in others if value is not None)]
         self.redact = Redactor(value.get_secret_value() for value in hidden)
         return values
 
-    def _token(self, slack: Slack) -> SecretStr | None:
-        """None where it is missing: whoever wants to tell says so, and no release fails for it."""
+    def _token(self, place: Slack | GitHub) -> SecretStr | None:
+        """None where it is missing: whoever needs it says so, and no release fails for telling."""
+        return self._known(place.token)
+
+    def _known(self, reference: str | None) -> SecretStr | None:
         try:
-            return self.secrets.resolve(slack.token)
+            return self.secrets.resolve(reference) if reference else None
         except SecretMissing:
             return None
 
@@ -94,22 +107,56 @@ class Project:
         """Raises SecretMissing, NotificationFailed."""
         return SlackNotifier(self.secrets.resolve(slack.token), slack.channel, slack.api)
 
+    def github(self, *, timeout: int = 10) -> GitHubClient:
+        """The project's repository. Raises SecretMissing, GitHubError."""
+        github = self.config.github
+        if github is None:
+            raise GitHubError(
+                "The config does not say where the project is at GitHub.",
+                next_step="Give it a [github] repository, then try: fairlead check",
+            )
+        token = self.secrets.resolve(github.token) if github.token else None
+        return GitHubClient(token, github.repository, github.api, timeout)
+
+    def senders(self, *environments: str) -> dict[str, SenderOf]:
+        """What makes the sender of each destination that these environments tell."""
+        told = (self.config.environment(name).notify.slack for name in environments)
+        made: dict[str, SenderOf] = {
+            slack.destination: partial(self.slack, slack) for slack in chain.from_iterable(told)
+        }
+        if environments and self.config.github and self.config.github.destination:
+            made[self.config.github.destination] = lambda: GitHubNotifier(self.github(timeout=5))
+        return made
+
+    def database(self, environment: str) -> AbstractContextManager[str]:
+        """A conninfo of the database that the config names there, for as long as the block runs.
+        Raises SecretMissing, DatabaseUnreachable, also for what psycopg raises meanwhile."""
+        database = self.config.environment(environment).database
+        assert database is not None, "whoever asks has seen that there is one"
+        url = self.secrets.resolve(database.direct_url or database.url)
+        return asked(environment, database, url)
+
     def sites(self, config: Config, environment: str) -> list[Site]:
         """Every host of the environment. Raises HostUnreachable."""
         hosts = config.environment(environment).hosts
-        return [
-            Site(config, environment, host, redact=self.redact, login=lambda: self.login(config))
-            for host in hosts
-        ]
+        return [self.site(config, environment, host) for host in hosts]
+
+    def site(self, config: Config, environment: str, host: Host) -> Site:
+        """Raises HostUnreachable."""
+        return Site(config, environment, host, redact=self.redact, login=lambda: self.login(config))
 
     def outside(self, settings: Environment, site: Site) -> Outside:
         authority = site.proxy.internal_authority() if settings.tls == "internal" else None
         return Outside(settings, site.address, authority, self.redact)
 
+    def recorded(self, release: Release) -> Config:
+        """The config that it was made with, and today's policy."""
+        return self.config.recorded(self.store.releases.config(release.id))
+
     def target_of(self, release: Release) -> Target:
         """What a recorded release ran, with the config it was made with; secrets that are gone
         are missed only when a container has to be made anew."""
-        config = Config.model_validate(self.store.releases.config(release.id))
+        config = self.recorded(release)
         return Target(
             config=config,
             environment=release.environment,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import datetime
 
 from fairlead.config import Config
 from fairlead.engine.at_once import at_once
@@ -9,6 +10,7 @@ from fairlead.engine.outside import check
 from fairlead.engine.site import Site
 from fairlead.errors import FairleadError, HostUnreachable, PromotionRefused
 from fairlead.model import Image, Release, Request
+from fairlead.policy import frozen_until
 from fairlead.project import Project
 
 
@@ -35,6 +37,29 @@ def promoted(project: Project, source: str, target: str) -> Release:
     return running
 
 
+def soaked(project: Project, target: str, now: datetime) -> Release | None:
+    """What is to be promoted to `target` by itself now: what has run in its source for
+    `promote_after`, whose containers and pages are well, of which `watch_drift` has found nothing
+    wrong, and which was not promoted before.
+
+    A promotion that failed or was refused is not tried again by itself; a freeze window, and a
+    check of GitHub's that still runs, are waited for. Raises HostUnreachable.
+    """
+    settings, releases = project.config.environment(target), project.store.releases
+    source, wanted, name = settings.promotes_from, settings.promote_after, project.config.project
+    running = releases.current(name, source) if source and wanted else None
+    if running is None or running.ended_at is None or wanted is None:
+        return None
+    too_early = (now - running.ended_at).total_seconds() < wanted
+    frozen = frozen_until(settings.freeze, project.config.time_zone, now)
+    if too_early or frozen or releases.tried_since(name, target, running.sha, running.started_at):
+        return None
+    where = (name, running.environment)
+    left = releases.unfinished(*where) or releases.not_put_back(*where)
+    wrong = any(one.drift.is_fault for one in project.store.drifts.open(*where))
+    return None if left or wrong or not_well(project, running) else running
+
+
 def check_source(
     project: Project, asked: Release | Request, source: str, images: Mapping[str, Image]
 ) -> None:
@@ -49,12 +74,12 @@ def check_source(
     elif digests != {name: image.digest for name, image in images.items()}:
         why = f"{source} runs other images than those of its tags"
     else:
-        why = _problem(project, running)
+        why = not_well(project, running)
     if why:
         raise PromotionRefused(source, asked.environment, why)
 
 
-def _problem(project: Project, running: Release) -> str:
+def not_well(project: Project, running: Release) -> str:
     """Why what was released there is not well now; empty when it is."""
     target = project.target_of(running)
     sites = project.sites(target.config, running.environment)

@@ -1,11 +1,42 @@
-"""Proving a build: the rule of which tag a release takes, and whether it may; and the tags that
-say what was proven."""
+"""Proving a build: its checks, the rule of which tag a release takes, and whether it may; and the
+tags that say what was proven."""
+
+from contextlib import closing
 
 from fairlead.config import Config
-from fairlead.errors import RevisionMismatch, TagMoved
+from fairlead.errors import ChecksNotPassed, RevisionMismatch, TagMoved
+from fairlead.github.checks import judge
 from fairlead.model import Image, Release, Request
 from fairlead.project import Project
 from fairlead.promotion import check_source, promoted
+
+
+def passed_checks(project: Project, config: Config, asked: Release | Request) -> list[str]:
+    """What GitHub says of each check that the environment requires; all of them have passed.
+
+    Raises ChecksNotPassed, GitHubError, SecretMissing.
+    """
+    required = config.environment(asked.environment).require_checks
+    if not required:
+        return []
+    with closing(project.github()) as github:
+        verdicts = judge(required, github.checks(asked.sha))
+    problems = [verdict.words for verdict in verdicts if not verdict.passed]
+    if problems:
+        failing = any(verdict.failing for verdict in verdicts)
+        where = (asked.environment, asked.sha, github.repository)
+        raise ChecksNotPassed(*where, problems, failing=failing)
+    return [verdict.words for verdict in verdicts]
+
+
+def checks_run(project: Project, config: Config, asked: Release | Request) -> bool:
+    """Whether a check that the environment requires may still pass: none has failed, and not all
+    have passed. Raises GitHubError, SecretMissing."""
+    try:
+        passed_checks(project, config, asked)
+    except ChecksNotPassed as error:
+        return not error.failing
+    return False
 
 
 def verified_images(

@@ -14,16 +14,23 @@ from fairlead.engine.sites import put_back
 from fairlead.engine.target import Target
 from fairlead.errors import FairleadError, NotSettled
 from fairlead.lease import Held
-from fairlead.model import Placement, Release, ReleaseState, Step, StepName, StepOutcome
+from fairlead.model import (
+    BackupState,
+    Placement,
+    Release,
+    ReleaseState,
+    Step,
+    StepName,
+    StepOutcome,
+)
 from fairlead.project import Project
 from fairlead.proving import move_tags
 from fairlead.redact import blank
-from fairlead.telling import tell_settled
+from fairlead.reversing import undo_migrations
+from fairlead.telling import tell_ended
 
-ENDED_BY_US = (
-    "The process that made it died during {step}; {what}. The database keeps what was migrated."
-)
-PUT_BACK_LATER = "it is put back now; {what}. The database keeps what was migrated."
+ENDED_BY_US = "The process that made it died during {step}; {what}. {database}"
+PUT_BACK_LATER = "it is put back now; {what}. {database}"
 
 
 def settle(project: Project, environment: str, lease: Held) -> str | None:
@@ -31,7 +38,7 @@ def settle(project: Project, environment: str, lease: Held) -> str | None:
     process died after it was recorded; what was done, or None when there was nothing to do.
 
     A settled release keeps its state: history is not rewritten. Raises NotSettled."""
-    release = _unsettled(project, environment)
+    release = unsettled(project, environment)
     if release is None:
         return None
     lease.guard()
@@ -51,11 +58,11 @@ def settle(project: Project, environment: str, lease: Held) -> str | None:
 def _tell(project: Project, release: int, done: str) -> None:
     after = project.store.releases.get(release)
     assert after is not None
-    config = Config.model_validate(project.store.releases.config(release))
-    tell_settled(project, config, after, project.redact(done))
+    tell_ended(project, after, project.redact(done))
 
 
-def _unsettled(project: Project, environment: str) -> Release | None:
+def unsettled(project: Project, environment: str) -> Release | None:
+    """The release that `settle` would settle; while one is running, that one."""
     releases, where = project.store.releases, (project.config.project, environment)
     return (
         releases.unfinished(*where) or releases.not_put_back(*where) or releases.not_retired(*where)
@@ -83,7 +90,7 @@ def _end_step(
 
 
 def _settled(project: Project, release: Release, say: Callable[[str], None]) -> str:
-    config = Config.model_validate(project.store.releases.config(release.id))
+    config = project.recorded(release)
     project.know_secrets(config, release.environment, strict=False)
     sites = project.sites(config, release.environment)
     try:
@@ -166,16 +173,38 @@ def _undo(
         state = ReleaseState.ROLLED_BACK
     else:
         ended = at_once(Site.end_jobs, sites)
-        if current is None:  # the network was made for the job, and nobody else needs it
-            at_once(lambda site: site.clear(say), sites)
         what = "no container was changed"
         what += f", a job was ended: {', '.join(chain.from_iterable(ended))}" if any(ended) else ""
         state = ReleaseState.FAILED
+    database = _database(project, release, steps, sites[0], say)
+    if current is None:  # the network was made for a job, and nobody else needs it
+        at_once(lambda site: site.clear(say), sites)
     if release.state is ReleaseState.ROLLBACK_FAILED:
-        return PUT_BACK_LATER.format(what=what)
-    words = ENDED_BY_US.format(step=last or "its start", what=what)
+        return PUT_BACK_LATER.format(what=what, database=database)
+    words = ENDED_BY_US.format(step=last or "its start", what=what, database=database)
     project.store.releases.end(release.id, state, error=words)
     return words
+
+
+def _database(
+    project: Project,
+    release: Release,
+    steps: Sequence[Step],
+    site: Site,
+    say: Callable[[str], None],
+) -> str:
+    """What becomes of the database, as a sentence. Raises ReverseFailed."""
+    keeps = "The database keeps what was migrated."
+    way = project.config.environment(release.environment).on_failure
+    if not any(step.name is StepName.MIGRATE for step in steps):
+        return keeps
+    if way == "reverse":
+        words = undo_migrations(project, release, site, project.target_of(release), say).words
+        return f"{words[:1].upper()}{words[1:]}."
+    backup = project.store.backups.of_release(release.id) if way == "restore" else None
+    if backup is None or backup.state is not BackupState.PROVEN:
+        return keeps
+    return f"{keeps} As it was before: fairlead restore {release.environment} {backup.id}"
 
 
 def replaced_origin(project: Project, release: Release) -> int | None:

@@ -10,6 +10,12 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from fairlead.config import Config, Environment
+from fairlead.courier import Courier
+from fairlead.database.checks.look import Before
+from fairlead.database.migrate import chosen
+from fairlead.database.presets import Choice
+from fairlead.database.preview.plan import Plan
+from fairlead.database.written import Written
 from fairlead.engine.outside import Outside, Probe
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
@@ -55,15 +61,19 @@ class StepLog:
 class Run:
     """A release that is being made. The steps fill in what the next ones need:
 
-    preflight the sites, verify_build the images and the target, migrate what it applied.
+    preflight the sites, verify_build the images and the target, plan_migrations what is pending,
+    migrate what it applied and how the data was before. `on_step` is called when a step begins.
     """
 
-    def __init__(self, project: Project, release: Release, config: Config, lease: Held) -> None:
+    def __init__(
+        self, project: Project, release: Release, config: Config, lease: Held, courier: Courier
+    ) -> None:
         self.project = project
         self.store = project.store
         self.config = config
         self.release = release
         self.lease = lease
+        self.courier = courier
         self.sites: list[Site] = []
         self.outsides: list[Outside] = []
         self.secrets: dict[str, SecretStr] = {}
@@ -72,10 +82,19 @@ class Run:
         self.previous: Target | None = None
         self.probe: Probe | None = None
         self.applied: list[str] = []
+        self.plan: Plan | None = None
+        self.before: Before | None = None
+        self._choice: Choice | None = None
+        self.well_before = False
         self.touched = False  # something outside the store may have been changed
+        self.migrated = False  # the database too
+        self.served = False  # the new version has had requests
+        self.written_before: Written | None = None
+        self.written_after: Written | None = None
         self.state: ReleaseState | None = None
         self.failure: BaseException | None = None
         self.put_back = ""
+        self.on_step: Callable[[StepName], object] = lambda _: None
 
     @property
     def settings(self) -> Environment:
@@ -89,6 +108,19 @@ class Run:
     def running_target(self) -> Target:
         assert self.target is not None, "verify_build comes first"
         return self.target
+
+    @property
+    def nothing_pending(self) -> bool:
+        """False also where nobody knows."""
+        return self.plan is not None and self.plan.anything is False
+
+    @property
+    def choice(self) -> Choice:
+        """How the database is migrated; asks the image once. Raises PresetUnfit, JobFailed."""
+        if self._choice is None:
+            self.sites[0].have_network()
+            self._choice = chosen(self.sites[0], self.running_target)
+        return self._choice
 
     def aim(self, images: dict[str, Image]) -> None:
         """From now on the release is these images, and what it goes back to is known."""
@@ -123,6 +155,7 @@ class Run:
         """Write the intent, do it, write the outcome. Raises LeaseLost before anything is done."""
         self.lease.guard()
         attempt = self.store.steps.begin(self.release.id, name)
+        self.on_step(name)
         log = StepLog(name, self.redact)
         outcome, error = StepOutcome.FAILED, None
         try:

@@ -57,4 +57,11 @@ def _now(project: Project, name: str, when: Callable[[datetime | None], str]) ->
         died = f", last heartbeat overdue since {when(lease.expires_at)}" if lease else ""
         return f"release {unfinished.id} was left unfinished{died}: fairlead settle {name}"
     broken = store.releases.not_put_back(project_name, name)
-    return f"release {broken.id} was not put back: fairlead settle {name}" if broken else ""
+    if broken is not None:
+        return f"release {broken.id} was not put back: fairlead settle {name}"
+    waiting = store.releases.waiting(project_name, name)
+    return (
+        f"release {waiting[0].id} waits for approval: fairlead show {waiting[0].id}"
+        if waiting
+        else ""
+    )

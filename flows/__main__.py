@@ -11,10 +11,19 @@ from typing import Any
 from prefect import Flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+from flows.promote import promote
+from flows.prune import prune
 from flows.release import release
 from flows.rollback import rollback
+from flows.watch_drift import watch_drift
 
-FLOWS: dict[str, Flow[..., Any]] = {"release": release, "rollback": rollback}
+FLOWS: dict[str, Flow[..., Any]] = {
+    "release": release,
+    "rollback": rollback,
+    "promote": promote,
+    "watch_drift": watch_drift,
+    "prune": prune,
+}
 
 # Ending the thread of Prefect's heartbeats takes a second. Who started us watches this process, and
 # the store the lease.

@@ -9,16 +9,19 @@ from typing import Any, ParamSpec
 from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Completed, Failed
 
 from fairlead.config import find
 from fairlead.dispatch.runs import TAG
-from fairlead.errors import FairleadError, InputError
-from fairlead.model import EXIT_CODES, Request
+from fairlead.errors import FairleadError, InputError, WaitsForApproval
+from fairlead.model import EXIT_CODES, ReleaseState, Request
 from fairlead.project import Project
 from tasks.blocks import prefect_secret
+from tasks.promote import TAG as VIA_SCHEDULE
 
+UNNAMED = {"schedule": "the schedule"}  # who asks where nobody does
 Parameters = ParamSpec("Parameters")
 
 
@@ -42,6 +45,8 @@ def ending_in_our_words(steps: Callable[Parameters, State]) -> Callable[Paramete
     def ended(*args: Parameters.args, **kwargs: Parameters.kwargs) -> State:
         try:
             return steps(*args, **kwargs)
+        except WaitsForApproval as waits:
+            return Completed(name="Waiting", message=str(waits))
         except FairleadError as error:
             return Failed(message="\n".join(filter(None, [error.summary, error.next_step])))
 
@@ -67,17 +72,25 @@ def show_commit(sha: str) -> None:
 
 def this_run(requested_by: str) -> dict[str, Any]:
     """Who asks, through what."""
-    via = "prefect" if runtime.deployment.id else "command line"
-    return {
-        "requested_by": requested_by or "unknown",
-        "requested_via": "github" if TAG in runtime.flow_run.tags else via,
-    }
+    via = _via()
+    return {"requested_by": requested_by or UNNAMED.get(via, "unknown"), "requested_via": via}
+
+
+def _via() -> str:
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    tags = runtime.flow_run.tags
+    if TAG in tags:
+        return "github"
+    if VIA_SCHEDULE in tags or (run is not None and run.auto_scheduled):
+        return "schedule"
+    return "prefect" if runtime.deployment.id else "command line"
 
 
 def answered_before(project: Project, request: Request) -> State | None:
     """The outcome of the very same request, when it was served already."""
     before = project.store.releases.of_request(request.id) if request.id else None
-    if before is None:
+    if before is None or before.state is ReleaseState.WAITING:
         return None
     words = f"this request was served by release {before.id}: {before.state}"
     good = EXIT_CODES.get(before.state) == 0
@@ -87,7 +100,7 @@ def answered_before(project: Project, request: Request) -> State | None:
 def _refuse_another_environment(project: Project) -> None:
     """The deployment `dev` releases to dev, whatever is typed into its form. Raises InputError."""
     deployment, given = runtime.deployment.name, runtime.flow_run.parameters.get("environment")
-    if deployment in project.config.environments and given != deployment:
+    if given and deployment in project.config.environments and given != deployment:
         raise InputError(
             f"This is the Prefect deployment of {deployment}, and {given} was asked for.",
             next_step=f"Start the deployment {runtime.flow_run.flow_name}/{given} instead.",
@@ -103,8 +116,8 @@ def _carry_log() -> None:
 
 def _tags() -> set[str]:
     given = runtime.flow_run.parameters
-    commit = [given["sha"][:7]] if given.get("sha") else []
-    return {*runtime.flow_run.tags, str(given.get("environment")), *commit}
+    environment, sha = given.get("environment"), given.get("sha")
+    return {*runtime.flow_run.tags, *filter(None, [environment, sha and sha[:7]])}
 
 
 def _update_run(**what: Any) -> None:

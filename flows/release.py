@@ -7,18 +7,25 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
+from fairlead.errors import WaitsForApproval
 from fairlead.model import ReleaseKind, Request, parse_sha
 from fairlead.releasing import releasing
+from flows.approval import approved_before, suspending
 from flows.frame import answered_before, ending_in_our_words, flow_run, named, opened, this_run
+from tasks.approve import approve
+from tasks.backup_database import backup_database
+from tasks.check_data import check_data
 from tasks.check_health import check_health
 from tasks.deploy import deploy
 from tasks.migrate import migrate
 from tasks.notify import telling
+from tasks.plan_migrations import plan_migrations
 from tasks.preflight import preflight
 from tasks.pull_images import pull_images
 from tasks.record import move_tags, record, retire
 from tasks.report import reporting
 from tasks.roll_back import putting_back
+from tasks.roll_back_database import database_put_back
 from tasks.verify_build import verify_build
 
 
@@ -35,8 +42,8 @@ def release(
     when_frozen: Literal["refuse", "release anyway"] = "refuse",
     request_id: str = "",
 ) -> State:
-    """Prove the build, migrate the database, swap the containers without dropping a request,
-    prove the result, record it. What fails is put back by itself.
+    """Prove the build, save and migrate the database, swap the containers without dropping a
+    request, prove the result, record it. What fails is put back by itself.
 
     Args:
         environment: Where to. Set by this deployment: leave it as it is.
@@ -64,20 +71,30 @@ def release(
     with opened() as project:
         if before := answered_before(project, request):
             return before
+        approved = approved_before(project, request, flow_run())
         with (
+            suspending(project),
             reporting(project, flow_run()),
-            releasing(project, request, flow_run=flow_run(), wait=wait_minutes * 60) as run,
+            releasing(
+                project, request, flow_run=flow_run(), wait=wait_minutes * 60, approved=approved
+            ) as run,
             telling(run),
         ):
             preflight(run, when_frozen=when_frozen)
             if not verify_build(run, again=if_unchanged == "release again"):
                 return Completed(message=f"{environment} runs {sha[:7]} already: nothing to do")
+            plan_migrations(run)
+            if not approve(run):
+                raise WaitsForApproval(environment, run.release.id)
             pull_images(run)
-            migrate(run)
-            with putting_back(run):
-                deploy(run)
-                check_health(run)
-                record(run)
+            backup_database(run)
+            with database_put_back(run):
+                migrate(run)
+                check_data(run)
+                with putting_back(run):
+                    deploy(run)
+                    check_health(run)
+                    record(run)
             # From here on the release is done; what fails below is shown, and changes nothing.
             move_tags(run, return_state=True)
             retire(run, return_state=True)

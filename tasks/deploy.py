@@ -42,4 +42,6 @@ def _cut_over(run: Run, batch: Sequence[Site], step: StepLog) -> None:
     target = run.running_target
     at_once(lambda site: site.start(target, step.say), batch)
     run.lease.guard()
+    run.served = True
+    step.detail = "requests were sent to it"
     at_once(lambda site: site.switch(target, step.say), batch)

@@ -4,14 +4,16 @@ from typing import Any
 
 from prefect.tasks import exponential_backoff
 
-from fairlead.errors import HealthCheckFailed, HostUnreachable, ImageNotPulled
+from fairlead.errors import GitHubError, HealthCheckFailed, HostUnreachable, ImageNotPulled
 from fairlead.registry import RegistryAway
 
 
 def worth_retrying(error: BaseException) -> bool:
-    """True for what may be better in a moment; a full disk is not."""
+    """True for what may be better in a moment; a full disk and a rate limit are not."""
     if isinstance(error, ImageNotPulled):
         return not error.disk_full
+    if isinstance(error, GitHubError):
+        return error.away and error.wait is None
     return isinstance(error, RegistryAway | HostUnreachable | HealthCheckFailed)
 
 

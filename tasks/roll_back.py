@@ -57,6 +57,8 @@ def _what_stays(run: Run) -> str:
     if run.previous is None:
         return "nothing had run before it: its containers were removed, nothing is served"
     old = f"{run.previous.sha[:7]} serves again"
+    if run.settings.on_failure != "code":
+        return old
     if not run.applied:
         return f"{old}; no migration had been applied"
     return (

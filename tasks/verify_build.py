@@ -1,11 +1,12 @@
-"""The build is proven: each tag exists, points where it always has, and was built from the SHA."""
+"""The build is proven: its checks passed, each tag exists, points where it always has, and was
+built from the SHA."""
 
 from prefect import task
 
 from fairlead.errors import NothingToGoBackTo
 from fairlead.going_back import WayBack
 from fairlead.model import ReleaseState, StepName
-from fairlead.proving import verified_images
+from fairlead.proving import passed_checks, verified_images
 from fairlead.run import Run
 from tasks.retries import RETRIED
 from tasks.step import task_of
@@ -16,9 +17,11 @@ def verify_build(run: Run, *, again: bool) -> bool:
     """Resolve each service's digest once; everything after uses it. False when the environment
     runs exactly this already, and it is not to be released `again`.
 
-    Raises TagMissing, TagMoved, RevisionMismatch, RegistryError.
+    Raises ChecksNotPassed, GitHubError, TagMissing, TagMoved, RevisionMismatch, RegistryError.
     """
     with run.step(StepName.VERIFY_BUILD) as step:
+        for words in passed_checks(run.project, run.config, run.release):
+            step.say(words)
         run.aim(verified_images(run.project, run.config, run.release))
         for image in run.images.values():
             step.say(f"{image.service}: {image.repository}:{image.tag} is {image.digest}")

@@ -16,7 +16,6 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from prefect.events.worker import EventsWorker
-from psycopg import sql
 
 from examples.stand.containers import published_port, stop_service
 from examples.stand.engine import answering_engine, ensure_engine
@@ -33,9 +32,9 @@ from examples.stand.state import State, machine_lock
 from fairlead.store import schema
 from tests.bench.bench import Bench, free_port
 from tests.bench.images import base_image
+from tests.bench.stores import TEMPLATE, own_store
 
 RUN = "FAIRLEAD_TEST_RUN"
-TEMPLATE = "store_template"
 # How long an example takes is a matter of what else the machine does.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
@@ -126,7 +125,7 @@ def postgres(engine: docker.DockerClient, images: Images, state: State) -> Postg
 @pytest.fixture(scope="session")
 def store_template(postgres: Postgres) -> str:
     """A database with the store's schema, to be cloned for each test."""
-    with machine_lock(_name("template")):
+    with machine_lock(f"{postgres.name}-template"):
         url = create_database(postgres, TEMPLATE, role="store", password="store")
         with psycopg.connect(url) as connection:
             current = schema.is_current(connection)
@@ -138,16 +137,8 @@ def store_template(postgres: Postgres) -> str:
 @pytest.fixture
 def store_url(postgres: Postgres, store_template: str) -> Iterator[str]:
     """A store of this test's own."""
-    name = f"store_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        with machine_lock(_name("template")):
-            connection.execute(
-                sql.SQL("create database {} template {} owner store").format(
-                    sql.Identifier(name), sql.Identifier(TEMPLATE)
-                )
-            )
-        yield f"{store_template.rpartition('/')[0]}/{name}"
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with own_store(postgres, store_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,8 @@ def put_role(connection: psycopg.Connection, role: str, password: str) -> None:
     encrypted = connection.pgconn.encrypt_password(
         password.encode(), role.encode(), b"scram-sha-256"
     )
-    attributes = sql.SQL("{} LOGIN PASSWORD {}").format(
+    # A scratch database beside is what migrations are tried on, and backups.
+    attributes = sql.SQL("{} LOGIN CREATEDB PASSWORD {}").format(
         sql.Identifier(role), sql.Literal(encrypted.decode())
     )
     try:

@@ -5,7 +5,8 @@ Settings: https://docs.prefect.io/v3/api-ref/settings-ref
 
 import os
 import sys
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -21,7 +22,11 @@ SERVER = "prefect-server"
 
 @dataclass(frozen=True)
 class PrefectServer:
+    """`auth` is NAME:PASSWORD where the server wants it; it then wants tokens against request
+    forgery too."""
+
     port: int
+    auth: str = field(default="", repr=False)
 
     @property
     def ui_url(self) -> str:
@@ -31,10 +36,29 @@ class PrefectServer:
     def api_url(self) -> str:
         return f"{self.ui_url}/api"
 
+    def client(self) -> httpx.Client:
+        """For its REST API, as anything outside of Prefect asks it."""
+        name, _, password = self.auth.partition(":")
+        auth = (name, password) if self.auth else None
+        headers = self._token(name, password) if self.auth else {}
+        return httpx.Client(
+            base_url=self.api_url, auth=auth, headers=headers, timeout=30, trust_env=False
+        )
 
-def start_prefect_server(database_url: str, say: Say, *, port: int, state: State) -> PrefectServer:
+    def _token(self, name: str, password: str) -> dict[str, str]:
+        """Prefect's headers against request forgery."""
+        me = str(uuid.uuid4())
+        address = f"{self.api_url}/csrf-token"
+        answer = httpx.get(address, params={"client": me}, auth=(name, password), timeout=30)
+        token = answer.raise_for_status().json()["token"]
+        return {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": me}
+
+
+def start_prefect_server(
+    database_url: str, say: Say, *, port: int, state: State, auth: str = ""
+) -> PrefectServer:
     """The running server; `database_url` is postgresql://…, its tables made if missing."""
-    server = PrefectServer(port)
+    server = PrefectServer(port, auth)
     with machine_lock(f"prefect-{port}"):
         process = running_server(server, state)
         if process is None:
@@ -91,6 +115,16 @@ def server_environment(server: PrefectServer, database_url: str, state: State) -
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
             "prefect.server.concurrency.lease_storage.filesystem"
         ),
+        **(_guarded(server.auth) if server.auth else {}),
+    }
+
+
+def _guarded(auth: str) -> dict[str, str]:
+    return {
+        "PREFECT_SERVER_API_AUTH_STRING": auth,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        # The server's own services ask its API too.
+        "PREFECT_API_AUTH_STRING": auth,
     }
 
 
@@ -101,7 +135,8 @@ def asyncpg_url(database_url: str) -> str:
 
 def client_environment(server: PrefectServer, state: State) -> dict[str, str]:
     """What the CLI, a worker and their flows need to reach the server."""
-    return {**own_environment(state), "PREFECT_API_URL": server.api_url}
+    password = {"PREFECT_API_AUTH_STRING": server.auth} if server.auth else {}
+    return {**own_environment(state), "PREFECT_API_URL": server.api_url, **password}
 
 
 def own_environment(state: State) -> dict[str, str]:

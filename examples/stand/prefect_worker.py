@@ -1,12 +1,10 @@
 """The work pool, a process worker for it, and the deployments of prefect.yaml."""
 
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 from prefect.workers.process import ProcessWorker
@@ -22,10 +20,10 @@ WORKER = "prefect-worker"
 
 
 def ensure_work_pool(server: PrefectServer, pool: str = POOL) -> None:
-    """The work pool with our base job template, made or brought up to date."""
-    template = base_job_template()
+    """The work pool with Prefect's own base job template, made or brought up to date."""
+    template = ProcessWorker.get_default_base_job_template()
     wanted = {"name": pool, "type": "process", "base_job_template": template}
-    with httpx.Client(base_url=server.api_url, timeout=30) as client:
+    with server.client() as client:
         answer = client.post("/work_pools/", json=wanted)
         if answer.status_code == httpx.codes.CONFLICT:
             answer = client.patch(f"/work_pools/{pool}", json={"base_job_template": template})
@@ -33,19 +31,6 @@ def ensure_work_pool(server: PrefectServer, pool: str = POOL) -> None:
         raise StandError(
             f"the Prefect server refused work pool {pool}: {answer.status_code} {answer.text}"
         )
-
-
-def base_job_template() -> dict[str, Any]:
-    """Prefect's own, with other defaults for two of its variables.
-
-    A worker killed while it streams the output of a flow takes that flow with it. An explicit
-    command skips looking for a launcher, which takes seconds for each run.
-    """
-    template: dict[str, Any] = ProcessWorker.get_default_base_job_template()
-    properties = template["variables"]["properties"]
-    properties["stream_output"]["default"] = False
-    properties["command"]["default"] = shlex.join([sys.executable, "-m", "prefect.engine"])
-    return template
 
 
 def start_worker(
@@ -82,8 +67,7 @@ def start_worker(
 
 
 def worker_command(pool: str = POOL) -> list[str]:
-    worker = ["worker", "start", "--pool", pool, "--type", "process", "--name", WORKER]
-    return [sys.executable, "-m", "prefect", *worker, "--no-create-pool-if-not-found"]
+    return [sys.executable, "-m", "fairlead", "worker", pool, "--name", WORKER]
 
 
 def worker_environment(
@@ -98,7 +82,8 @@ def worker_environment(
 
 def is_polling(server: PrefectServer, pool: str, since: float) -> bool:
     """Whether it was heard since then: the server takes a dead worker for alive for a while."""
-    answer = httpx.post(f"{server.api_url}/work_pools/{pool}/workers/filter", json={}, timeout=5)
+    with server.client() as client:
+        answer = client.post(f"/work_pools/{pool}/workers/filter", json={})
     workers = answer.json() if answer.is_success else []
     return any(worker["name"] == WORKER and last_heard(worker) > since for worker in workers)
 
@@ -109,7 +94,7 @@ def last_heard(worker: Mapping[str, str]) -> float:
 
 
 def stop_worker(state: State) -> None:
-    """Kills the flows it runs, as Prefect's process worker does: let them end first."""
+    """It waits for the flows it runs, 15 s; then they are killed: let them end first."""
     stop_process(WORKER, state=state, grace_seconds=15)
 
 

@@ -13,16 +13,27 @@ COMMANDS = {
     "release": ("fairlead.cli.releasing", "Bring a commit to an environment."),
     "promote": ("fairlead.cli.releasing", "Bring what runs in one environment to the next."),
     "rollback": ("fairlead.cli.releasing", "Go back to what an environment ran before."),
+    "approve": ("fairlead.cli.approving", "Let a release go on that waits for that."),
+    "refuse": ("fairlead.cli.approving", "Have a release end that waits to be approved."),
+    "preview": ("fairlead.cli.previewing", "What the migrations of a commit would do."),
     "status": ("fairlead.cli.looking", "What runs where, since when, by whom."),
     "history": ("fairlead.cli.looking", "The releases, the newest first."),
     "show": ("fairlead.cli.looking", "One release, step by step."),
     "tags": ("fairlead.cli.looking", "The tags of a service in the registry."),
+    "backup": ("fairlead.cli.saving", "Save the database of an environment now."),
+    "backups": ("fairlead.cli.saving", "What was saved of an environment."),
+    "restore": ("fairlead.cli.saving", "Put a backup in the place of a database."),
+    "refresh": ("fairlead.cli.refreshing", "Production's data for another environment, masked."),
+    "drift": ("fairlead.cli.watching", "What runs otherwise than it was released."),
     "init": ("fairlead.cli.preparing", "Write a commented fairlead.toml."),
     "check": ("fairlead.cli.preparing", "Validate the config and try every connection."),
     "dispatch": ("fairlead.cli.dispatching", "What GitHub may start: the receiver."),
+    "notify": ("fairlead.cli.notifying", "Tell people what releases could not tell at once."),
     "up": ("fairlead.cli.running", "Start all that releases need, on this machine."),
+    "worker": ("fairlead.cli.working", "Make the runs of a Prefect work pool, on this machine."),
     "settle": ("fairlead.cli.repairing", "Finish or put back what a dead run left."),
     "unlock": ("fairlead.cli.repairing", "Take the lease from a holder that hangs."),
+    "prune": ("fairlead.cli.watching", "Remove what no rollback needs any more."),
 }
 
 
@@ -66,7 +77,8 @@ def fairlead(ctx: click.Context, config: str | None, verbose: bool) -> None:
     recorded, and put back when it fails.
 
     Exit codes: 0 done, 2 the input or the config is wrong, 3 refused and nothing touched,
-    4 failed and put back, 5 failed and not put back.
+    4 failed and put back, 5 failed and not put back, 6 waits for approval, 7 `drift` found a
+    difference. `preview` has those that a release would have.
     """
     ctx.obj = {"config": config, "verbose": verbose}
 

@@ -82,7 +82,7 @@ def deliveries(ctx: click.Context, limit: int, as_json: bool) -> None:
 
 def _runs(opened: Project) -> "Runs":
     """Raises DispatchNotConfigured where nothing could be started."""
-    from fairlead.cli.starting import configured_api  # noqa: PLC0415
+    from fairlead.cli.starting import configured_api, configured_auth  # noqa: PLC0415
     from fairlead.dispatch.runs import Runs  # noqa: PLC0415
 
     if opened.config.dispatch is None:
@@ -91,8 +91,7 @@ def _runs(opened: Project) -> "Runs":
     api = configured_api()
     if not api:
         raise DispatchNotConfigured("no Prefect API is configured", "Set PREFECT_API_URL.")
-    auth, ui = (os.environ.get(f"PREFECT_{name}") for name in ("API_AUTH_STRING", "UI_URL"))
-    return Runs(api, auth, ui)
+    return Runs(api, configured_auth(), os.environ.get("PREFECT_UI_URL"))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import click
@@ -13,25 +13,29 @@ from fairlead.cli.context import print_json, took
 from fairlead.cli.failing import plain
 from fairlead.cli.starting import Started
 from fairlead.cli.tables import COLOURS, console
+from fairlead.errors import WaitsForApproval
 from fairlead.model import EXIT_CODES, Release, ReleaseState, Step, StepOutcome
 from fairlead.project import Project
 
 PAUSE = 0.2  # seconds between two looks at the store
 
 
-def follow(
-    project: Project, request: str, started: Started, *, as_json: bool, verbose: bool
-) -> int:
-    """Print the steps as they end, then how the release ended; its exit code."""
+Find = Callable[[], Release | None]
+
+
+def follow(project: Project, find: Find, started: Started, *, as_json: bool, verbose: bool) -> int:
+    """Print the steps as they end, then how the release ended; its exit code. `find` looks for the
+    release in the store; until it goes on, one that waits is waited for."""
     screen = Screen(quiet=as_json, verbose=verbose)
+    told = _told(project, find())
     try:
-        _watch(project, request, started, screen)
+        _watch(project, find, started, screen, told)
     except KeyboardInterrupt:
         screen.line(started.interrupt(), "yellow")
         if not started.ends_with_us:
             return 130
-        _watch(project, request, started, screen)
-    release = project.store.releases.of_request(request)
+        _watch(project, find, started, screen, told)
+    release = find()
     if as_json:
         steps = project.store.steps.of(release.id) if release else []
         print_json({"release": release, "steps": steps, "flow": started.ended()})
@@ -43,11 +47,19 @@ def follow(
     return EXIT_CODES.get(release.state, 5)  # still running: its process died
 
 
-def _watch(project: Project, request: str, started: Started, screen: "Screen") -> None:
+def _told(project: Project, release: Release | None) -> set[tuple[str, int]]:
+    """The steps of before: somebody has seen them."""
+    steps = project.store.steps.of(release.id) if release else []
+    return {(step.name, step.attempt) for step in steps}
+
+
+def _watch(
+    project: Project, find: Find, started: Started, screen: "Screen", told: set[tuple[str, int]]
+) -> None:
     """Until the flow has ended, or the release is over and its lease given back."""
-    told: set[tuple[str, int]] = set()
+    waited = bool(told)
     with screen:
-        for release in _looks(project, request, started):
+        for release in _looks(project, find, started, waited=waited):
             if release is None:
                 screen.now(started.waiting() or "starting …")
                 continue
@@ -59,26 +71,33 @@ def _watch(project: Project, request: str, started: Started, screen: "Screen") -
                     screen.step(step)
 
 
-def _looks(project: Project, request: str, started: Started) -> Iterator[Release | None]:
+def _looks(
+    project: Project, find: Find, started: Started, *, waited: bool
+) -> Iterator[Release | None]:
     release: Release | None = None
     while True:
-        over = started.ended() is not None or (release is not None and _is_over(project, release))
-        release = project.store.releases.of_request(request)
+        waits = release is None or (waited and release.state is ReleaseState.WAITING)
+        over = started.ended() is not None or (not waits and _is_over(project, release))
+        release = find()
         yield release
         if over:
             return
         time.sleep(PAUSE)
 
 
-def _is_over(project: Project, release: Release) -> bool:
-    """Nobody holds its lease: it has ended, or its process died."""
-    live = project.store.leases.live(release.project)
-    return all(lease.release != release.id for lease in live)
+def _is_over(project: Project, release: Release | None) -> bool:
+    """Nobody holds its lease: it has ended, it waits, or its process died."""
+    live = project.store.leases.live(project.config.project)
+    return release is not None and all(lease.release != release.id for lease in live)
 
 
 def _tell_outcome(release: Release, screen: "Screen") -> None:
     if release.state is ReleaseState.RUNNING:
         _tell_death(release, screen)
+        return
+    if release.state is ReleaseState.WAITING:
+        for line in str(WaitsForApproval(release.environment, release.id)).splitlines():
+            screen.line(line, COLOURS[ReleaseState.WAITING])
         return
     lost = release.requests_lost
     figures = [took(release.seconds)]

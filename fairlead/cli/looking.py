@@ -89,12 +89,17 @@ def show(ctx: click.Context, release: int, as_json: bool) -> None:
         if found is None:
             raise UnknownRelease(str(release))
         steps, images = opened.store.steps.of(release), opened.store.ledger.images(release)
+        backup = opened.store.backups.of_release(release)
+        tenants = opened.store.tenants.failed(release)
+        kept = opened.store.previews.of(release)
     if as_json:
-        print_json({"release": found, "steps": steps, "images": images})
+        about = {"release": found, "steps": steps, "images": images}
+        preview = kept.body if kept else None
+        print_json({**about, "backup": backup, "tenants": tenants, "preview": preview})
         return
     from fairlead.cli.showing import show_release  # noqa: PLC0415
 
-    show_release(found, steps, images, logs=ctx.obj["verbose"])
+    show_release(found, steps, images, backup, tenants, logs=ctx.obj["verbose"])
 
 
 @click.command()

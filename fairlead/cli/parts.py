@@ -19,11 +19,11 @@ TAIL = 20  # lines that are shown of one that ended
 @dataclass
 class Part:
     """A program in a session of its own, so that Ctrl-C reaches it through us only. `grace` is how
-    many seconds it gets to end."""
+    many seconds it gets to end, None for as long as it takes."""
 
     name: str
     process: "subprocess.Popen[str]"
-    grace: float
+    grace: float | None
     quiet: bool
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
 
@@ -34,13 +34,14 @@ class Part:
             if not self.quiet:
                 click.echo(f"{self.name:<8} | {self.tail[-1]}")
 
-    def stop(self) -> None:
-        """SIGTERM, time to end, then SIGKILL for it and what it has started.
-
-        What it prints meanwhile is Prefect's about its own end, which is of no use to anybody.
-        """
-        self.quiet = True
+    def stop(self, hurry: threading.Event) -> None:
+        """SIGTERM, time to end, then SIGKILL for it and what it has started. One that may take its
+        time is told again when we are in a hurry."""
         self.process.terminate()
+        if self.grace is None:
+            while self.process.poll() is None and not hurry.wait(0.2):
+                pass
+            self.process.terminate()
         try:
             self.process.wait(self.grace)
         except subprocess.TimeoutExpired:
@@ -49,20 +50,23 @@ class Part:
 
 
 class Parts:
-    """Leaving the block stops them, the last one first."""
+    """Leaving the block stops them, the last one first; `hurry` is set when that has to be soon."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str], hurry: threading.Event) -> None:
+        self._environ, self._hurry = environ, hurry
         self._parts: list[Part] = []
 
     def __enter__(self) -> "Parts":
         return self
 
     def __exit__(self, *_: object) -> None:
+        for part in self._parts:
+            # What they print about their end is of use to nobody, but for what it waits for.
+            part.quiet = part.grace is not None
         for part in reversed(self._parts):
-            part.stop()
+            part.stop(self._hurry)
 
-    def start(self, name: str, command: Sequence[str], *, grace: float, quiet: bool) -> None:
+    def start(self, name: str, command: Sequence[str], *, grace: float | None, quiet: bool) -> None:
         """What a quiet one prints is shown when it has ended by itself."""
         process = subprocess.Popen(  # noqa: S603 our own modules
             command,

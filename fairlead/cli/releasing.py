@@ -2,6 +2,7 @@
 
 import getpass
 import uuid
+from functools import partial
 from typing import Any
 
 import click
@@ -148,5 +149,6 @@ def _run(
         "request_id": request,
     }
     started = start(flow, environment, asked, ctx.obj["config"], in_process=in_process)
-    code = follow(opened, request, started, as_json=as_json, verbose=ctx.obj["verbose"])
+    find = partial(opened.store.releases.of_request, request)
+    code = follow(opened, find, started, as_json=as_json, verbose=ctx.obj["verbose"])
     ctx.exit(code)

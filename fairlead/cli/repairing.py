@@ -10,6 +10,7 @@ from fairlead.cli.context import project
 @click.pass_context
 def settle(ctx: click.Context, environment: str) -> None:
     """Finish, put back or report what a dead run left, by looking at what really runs."""
+    from fairlead.courier import deliver  # noqa: PLC0415
     from fairlead.lease import hold  # noqa: PLC0415
     from fairlead.recovery import settle as settle_environment  # noqa: PLC0415
 
@@ -18,6 +19,7 @@ def settle(ctx: click.Context, environment: str) -> None:
         config.environment(environment)
         with hold(opened.store, config.project, environment, ttl=config.lease_ttl) as held:
             done = settle_environment(opened, environment, held)
+        deliver(opened, opened.senders(environment))
     click.echo(done or f"{environment}: nothing was left unfinished.")
 
 

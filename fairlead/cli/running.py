@@ -6,20 +6,20 @@ import socket
 import sys
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 
 import click
 
 from fairlead.cli.context import project
 from fairlead.cli.parts import Parts
+from fairlead.cli.starting import configured_auth
 from fairlead.config import find
 from fairlead.errors import PortTaken, PrefectUnreachable
-from fairlead.model import Lease
 from fairlead.project import Project
 
 START = 180.0  # seconds; the first time Prefect's server makes its database
-PUT_BACK = 60.0  # seconds that releases get to be put back; Prefect gives their processes 30
+POOL = "fairlead"
+WEEK = 7 * 86_400  # seconds: what is being released gets as long as it takes
 SQLITE = """\
 Prefect keeps its runs in SQLite, which is for trying: it turns runs away that come back to back.
 For more, give it a PostgreSQL: PREFECT_API_DATABASE_CONNECTION_URL=postgresql+asyncpg://…"""
@@ -36,15 +36,12 @@ def up(ctx: click.Context, host: str, port: int) -> None:
     with project(ctx) as opened:
         _refuse_taken(host, port)
         api = f"http://{host}:{port}/api"
-        with Parts(_environ(api, find(ctx.obj["config"]))) as parts:
-            try:
-                _start(opened, parts, stopped, host, port, api)
-                while not stopped.wait(0.5):
-                    parts.check()
-            finally:  # also when one of them has ended by itself: a release is never cut off
-                if not _drained(opened, stopped):
-                    _put_back(opened, api)
-                click.echo("Stopping.")
+        environ = _environ(api, find(ctx.obj["config"]))
+        with Parts(environ, hurry=stopped.again) as parts:  # it also ends when one of them does
+            _start(opened, parts, stopped, host, port, api)
+            while not stopped.wait(0.5):
+                parts.check()
+            click.echo("Stopping.")
     click.echo("Everything has stopped. The embedded store, if it is used, goes on.")
 
 
@@ -83,6 +80,7 @@ def _environ(api: str, config: Path) -> dict[str, str]:
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
             "prefect.server.concurrency.lease_storage.filesystem"
         ),
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -97,20 +95,21 @@ def _start(
     parts.start("prefect", server, grace=15, quiet=True)
     if not _answers(f"{api}/health", parts, stopped):
         return
-    parts.start("releases", [*python, "flows.serving"], grace=15, quiet=False)
-    last = list(opened.config.environments)[-1]
-    if not _answers(f"{api}/deployments/name/rollback/{last}", parts, stopped):
-        return
+    parts.start("notify", [*python, "fairlead", "notify"], grace=15, quiet=False)
     if opened.config.dispatch is not None:
         parts.start("github", [*python, "fairlead", "dispatch", "serve"], grace=15, quiet=False)
-    _introduce(opened, api)
+    worker = [*python, "fairlead", "worker", POOL, "--deploy", f"--drain={WEEK}"]
+    parts.start("releases", worker, grace=None, quiet=False)  # it is the first to be stopped
+    last = list(opened.config.environments)[-1]
+    if _answers(f"{api}/deployments/name/rollback/{last}", parts, stopped):
+        _introduce(opened, api)
 
 
 def _answers(address: str, parts: Parts, stopped: _Stopped) -> bool:
     """Wait for it; False when we are told to stop. Raises PartEnded, PrefectUnreachable."""
     import httpx  # noqa: PLC0415
 
-    name, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    name, _, password = (configured_auth() or "").partition(":")
     deadline, why = time.monotonic() + START, ""
     while time.monotonic() < deadline:
         parts.check()
@@ -134,42 +133,3 @@ def _introduce(opened: Project, api: str) -> None:
     click.echo(f"  From a shell   export PREFECT_API_URL={api}; fairlead release ENVIRONMENT SHA")
     if "PREFECT_API_DATABASE_CONNECTION_URL" not in os.environ:
         click.echo(SQLITE)
-
-
-def _live(opened: Project) -> list[Lease]:
-    """The leases that are held on this machine."""
-    here = f" on {socket.gethostname()}"
-    live = opened.store.leases.live(opened.config.project)
-    return [lease for lease in live if (lease.holder or "").endswith(here)]
-
-
-def _drained(opened: Project, stopped: _Stopped) -> bool:
-    """Wait for the releases that are being made; False when we are told to stop again."""
-    told = False
-    while live := _live(opened):
-        if not told:
-            what = ", ".join(f"release {lease.release} to {lease.environment}" for lease in live)
-            click.echo(f"Waiting for {what}. Ctrl-C again has it put back.")
-            told = True
-        if stopped.again.wait(0.5):
-            return False
-    return True
-
-
-def _put_back(opened: Project, api: str) -> None:
-    """Cancel the runs, because the program that makes them kills them, and wait for their end."""
-    from fairlead.dispatch.runs import Runs  # noqa: PLC0415
-
-    releases = opened.store.releases
-    with closing(Runs(api, os.environ.get("PREFECT_API_AUTH_STRING"))) as runs:
-        for lease in _live(opened):
-            release = releases.get(lease.release) if lease.release else None
-            if release is not None and release.flow_run:
-                click.echo(f"Putting back release {release.id} to {release.environment}.")
-                try:
-                    runs.cancel(release.flow_run)
-                except PrefectUnreachable as error:
-                    click.echo(error.message, err=True)
-    deadline = time.monotonic() + PUT_BACK
-    while _live(opened) and time.monotonic() < deadline:
-        time.sleep(0.5)

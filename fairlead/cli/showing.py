@@ -4,12 +4,19 @@ from collections.abc import Sequence
 
 from fairlead.cli.context import took, when
 from fairlead.cli.tables import print_line, print_lines, print_table
-from fairlead.model import Image, Release, Step
+from fairlead.model import Backup, BackupState, Image, Release, Step, TenantMigration
 
 
 def show_release(
-    release: Release, steps: Sequence[Step], images: Sequence[Image], *, logs: bool
+    release: Release,
+    steps: Sequence[Step],
+    images: Sequence[Image],
+    backup: Backup | None,
+    tenants: Sequence[TenantMigration],
+    *,
+    logs: bool,
 ) -> None:
+    """`tenants` are those that are not at the release."""
     print_lines(
         [
             ("release", str(release.id)),
@@ -22,6 +29,7 @@ def show_release(
             ("started", when(release.started_at)),
             ("took", took(release.seconds)),
             ("requests", _requests(release)),
+            ("saved before", _saved(backup)),
             ("replaces", f"release {release.replaces}" if release.replaces else ""),
             ("error", release.error or ""),
         ]
@@ -32,11 +40,23 @@ def show_release(
     if images:
         print_line("")
         print_table(("SERVICE", "IMAGE"), [(image.service, image.reference) for image in images])
+    if tenants:
+        print_line("")
+        rows = [(one.tenant, one.state, str(one.attempts), one.at, one.error) for one in tenants]
+        print_table(("TENANT", "STATE", "TRIES", "AT", "ERROR"), rows)
     for step in steps if logs else ():
         if step.log_tail:
             print_line("")
             print_line(_called(step), "bold")
             print_lines([("", step.log_tail)])
+
+
+def _saved(backup: Backup | None) -> str:
+    if backup is None:
+        return ""
+    state = "" if backup.state is BackupState.PROVEN else f" ({backup.state})"
+    took_ = f", in {took(backup.seconds)}" if backup.seconds is not None else ""
+    return f"{backup.words}{took_}{state}"
 
 
 def _requests(release: Release) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from typing import IO, Any, Protocol, cast
 
 from fairlead.errors import PrefectUnreachable
@@ -43,7 +44,7 @@ def start(
     """Raises PrefectUnreachable."""
     api = configured_api()
     if api and not in_process:
-        return Submitted(api, f"{flow}/{environment}", parameters)
+        return submit(api, f"{flow}/{environment}", parameters)
     return Child(flow, parameters, config, own_api=not (api and _answers(api)))
 
 
@@ -56,6 +57,16 @@ def configured_api() -> str | None:
     return get_current_settings().api.url
 
 
+def configured_auth() -> str | None:
+    """PREFECT_API_AUTH_STRING, likewise."""
+    if os.environ.get("PREFECT_API_AUTH_STRING"):
+        return os.environ["PREFECT_API_AUTH_STRING"]
+    from prefect.settings import get_current_settings  # noqa: PLC0415 costs a second
+
+    auth = get_current_settings().api.auth_string
+    return auth.get_secret_value() if auth else None
+
+
 def _answers(api: str) -> bool:
     import httpx  # noqa: PLC0415
 
@@ -66,29 +77,17 @@ def _answers(api: str) -> bool:
 
 
 class Submitted:
-    """A run of the environment's deployment, made by whichever worker takes it."""
+    """A run that Prefect knows, made by whichever worker takes it."""
 
     ends_with_us = False
 
-    def __init__(self, api: str, deployment: str, parameters: dict[str, Any]) -> None:
-        import httpx  # noqa: PLC0415
+    def __init__(self, run: str | uuid.UUID, pool: str | None = None) -> None:
         from prefect.client.orchestration import get_client  # noqa: PLC0415
-        from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError  # noqa: PLC0415
 
         self._began, self._asked, self._ended = time.monotonic(), 0.0, cast(str | None, None)
-        self._away = False
+        self._away, self._pool = False, pool
         self._client = get_client(sync_client=True)
-        try:
-            found = self._client.read_deployment_by_name(deployment)
-            run = self._client.create_flow_run_from_deployment(
-                found.id, parameters=parameters, idempotency_key=parameters["request_id"]
-            )
-        except ObjectNotFound as error:
-            why = f"it has no deployment {deployment}; make it with: prefect deploy --all"
-            raise PrefectUnreachable(api, why) from error
-        except (httpx.HTTPError, PrefectHTTPStatusError) as error:
-            raise PrefectUnreachable(api, str(error) or type(error).__name__) from error
-        self._run, self._pool = run.id, found.work_pool_name
+        self._run = uuid.UUID(str(run))
 
     def ended(self) -> str | None:
         if time.monotonic() - self._asked > 1 and self._ended is None:
@@ -116,11 +115,31 @@ class Submitted:
             return None
         return (
             f"No worker has taken the run for {PATIENCE} s. Is one running? "
-            f"prefect worker start --pool {self._pool}"
+            f"fairlead worker {self._pool or 'POOL'}"
         )
 
     def interrupt(self) -> str:
         return "The release goes on. Look at it: fairlead history. Stop it: cancel it in Prefect."
+
+
+def submit(api: str, deployment: str, parameters: dict[str, Any]) -> Submitted:
+    """A new run of the environment's deployment. Raises PrefectUnreachable."""
+    import httpx  # noqa: PLC0415
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+    from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError  # noqa: PLC0415
+
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_deployment_by_name(deployment)
+            run = client.create_flow_run_from_deployment(
+                found.id, parameters=parameters, idempotency_key=parameters["request_id"]
+            )
+    except ObjectNotFound as error:
+        why = f"it has no deployment {deployment}; make it with: prefect deploy --all"
+        raise PrefectUnreachable(api, why) from error
+    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        raise PrefectUnreachable(api, str(error) or type(error).__name__) from error
+    return Submitted(run.id, found.work_pool_name)
 
 
 class Child:

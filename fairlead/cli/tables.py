@@ -14,6 +14,7 @@ COLOURS = {
     "succeeded": "green",
     "unchanged": "green",
     "running": "cyan",
+    "waiting": "magenta",
     "refused": "yellow",
     "skipped": "dim",
     "failed": "red",

@@ -2,12 +2,18 @@
 
 from fairlead.config.load import find, load, parse
 from fairlead.config.schema import (
+    BackupSettings,
+    Check,
     Config,
     Database,
     Dispatch,
     Environment,
+    GitHub,
     Health,
     Host,
+    Masking,
+    MaskingRule,
+    MigrationPolicy,
     Migrations,
     Proxy,
     Registry,
@@ -19,12 +25,18 @@ from fairlead.config.schema import (
 )
 
 __all__ = [
+    "BackupSettings",
+    "Check",
     "Config",
     "Database",
     "Dispatch",
     "Environment",
+    "GitHub",
     "Health",
     "Host",
+    "Masking",
+    "MaskingRule",
+    "MigrationPolicy",
     "Migrations",
     "Proxy",
     "Registry",

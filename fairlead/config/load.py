@@ -15,7 +15,7 @@ from fairlead.errors import ConfigError, ConfigMissing
 
 FILE = "fairlead.toml"
 OVERRIDE = "FAIRLEAD__"
-SECRET = {"database", "password", "secrets", "token", "username"}
+SECRET = {"access_key", "database", "key", "password", "secret_key", "secrets", "token", "username"}
 
 
 def find(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:

@@ -20,8 +20,14 @@ def broken_rules(raw: Mapping[str, Any]) -> list[str]:
         *_hosts(environments),
         *_secrets(services, environments),
         *_migrations(_table(raw, "migrations"), services),
+        *_backups(environments),
+        *_going_back(environments, _table(raw, "migrations")),
+        *_policies(environments),
         *_promotions(environments),
+        *_channels(environments),
+        *_soaks(environments),
         *_dispatch(_table(raw, "dispatch"), environments),
+        *_checks(_table(raw, "github"), environments),
     ]
 
 
@@ -123,6 +129,42 @@ def _migrations(
             yield f"migrations.commands[{at}]: is empty"
 
 
+def _backups(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, environment in environments.items():
+        here, backup = f"environments.{name}.backup", _table(environment, "backup")
+        if backup and "database" not in environment and backup.get("kind") != "none":
+            yield f"{here}: there is no database to save"
+        if (backup.get("kind") == "command") != bool(backup.get("command")):
+            yield f'{here}.command: goes with kind = "command", and that with it'
+        if ("access_key" in backup) != ("secret_key" in backup):
+            yield f"{here}: access_key and secret_key come together"
+        bucket = str(backup.get("place", "")).startswith("s3://")
+        for key in ("endpoint", "region", "access_key"):
+            if key in backup and not bucket:
+                yield f"{here}.{key}: goes with place = s3://… only"
+
+
+def _going_back(
+    environments: Mapping[str, Mapping[str, Any]], migrations: Mapping[str, Any]
+) -> Iterator[str]:
+    for name, environment in environments.items():
+        way, here = environment.get("on_failure", "code"), f"environments.{name}.on_failure"
+        kind = _table(environment, "backup").get("kind", "dump")
+        if way != "code" and "database" not in environment:
+            yield f"{here}: there is no database that could go back"
+        elif way == "restore" and kind not in ("dump", "template"):
+            yield f'{here}: "restore" needs a backup of kind "dump" or "template"'
+        elif way == "reverse" and migrations.get("preset") in ("command", "none"):
+            yield f'{here}: "reverse" is for Django\'s migrations'
+
+
+def _policies(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, environment in environments.items():
+        unsafe = _table(environment, "migrations").get("unsafe", "warn")
+        if unsafe != "warn" and "database" not in environment:
+            yield f"environments.{name}.migrations.unsafe: there is no database to try them on"
+
+
 def _promotions(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, environment in environments.items():
         source = environment.get("promotes_from")
@@ -130,6 +172,21 @@ def _promotions(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f'environments.{name}.promotes_from: there is no environment "{source}"'
         if source == name:
             yield f"environments.{name}.promotes_from: is itself"
+
+
+def _soaks(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, environment in environments.items():
+        if "promote_after" in environment and "promotes_from" not in environment:
+            yield f"environments.{name}.promote_after: promotes_from is missing"
+
+
+def _channels(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, environment in environments.items():
+        told = _list(_table(environment, "notify"), "slack")
+        channels = [one.get("channel") for one in told if isinstance(one, Mapping)]
+        for channel in dict.fromkeys(channels):
+            if channels.count(channel) > 1:
+                yield f'environments.{name}.notify.slack: "{channel}" is there twice'
 
 
 def _dispatch(
@@ -149,3 +206,12 @@ def _dispatch(
                     f'{here}: {first} has the branch "{branch}" too: '
                     "which of them is a finished workflow for?"
                 )
+
+
+def _checks(
+    github: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    missing = [f"github.{key}" for key in ("repository", "token") if key not in github]
+    for name, environment in environments.items():
+        if _list(environment, "require_checks") and missing:
+            yield f"environments.{name}.require_checks: needs {' and '.join(missing)}"

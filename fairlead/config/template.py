@@ -6,7 +6,8 @@ TEXT = """\
 # What this project is and where it runs. Secrets are references (env:NAME, file:path,
 # prefect:block-name), never values. Try it at any time: fairlead check
 project = "{project}"
-# repository = "owner/name"            # at GitHub: reports link to what changed
+
+# keep_releases = 5                    # of each environment: prune leaves their images on its hosts
 
 [registry]
 host = "registry.example.com"          # images are pulled from here by digest
@@ -40,9 +41,22 @@ preset = "auto"                        # asks the image: django-tenants, django 
 # commands = [["alembic", "upgrade", "head"]]
 timeout = 900                          # seconds for all commands together
 lock_timeout = 5                       # seconds to wait for a lock in PostgreSQL
+# tenants = "stock"                    # django-tenants' own command, not the fast way
+# canary_tenants = ["demo"]            # these first; if one fails nobody else is touched
+# max_failures = 10                    # tenants that may fail before no other one is begun
+# may_shrink = {{ "orders" = 0.0 }}      # the share of its rows that a migration may take from it
+
+# [[checks]]                           # asked of the data once it is migrated
+# sql = "select id from orders where total < 0"   # no row, or the one value: expect = 0
+# each_tenant = true                   # in the schema of each tenant
 
 [[smoke]]                              # asked through the proxy, from outside, after the switch
 path = "/"
+
+# [github]                             # links in reports, how far environments are apart; and with
+# repository = "owner/{project}"         # a token it is told of releases, and can require checks
+# token = "env:GITHUB_TOKEN"           # or "prefect:NAME", of a GitHubCredentials block
+# tell = false                         # only ask
 
 # [dispatch]                           # what GitHub may start: fairlead dispatch serve
 # secrets = ["env:GITHUB_WEBHOOK_SECRET"]    # two of them while it is changed
@@ -50,6 +64,9 @@ path = "/"
 # environments = ["dev"]
 # workflows = ["build"]                # those whose success on the branch starts a release
 # actors = ["octocat"]                 # nobody else may; left out: whom GitHub lets
+
+# [masking]                            # what becomes of each column when data leaves production
+# key = "env:MASKING_KEY"              # the rules: fairlead refresh rules dev --from prod
 
 [environments.dev]
 hosts = ["ssh://deploy@dev.example.com"]   # or unix:///var/run/docker.sock
@@ -59,20 +76,39 @@ branch = "develop"
 soak = 10                              # seconds to watch it before it counts as good
 database = {{ url = "env:DEV_DATABASE_URL" }}  # the containers get it as DATABASE_URL
 secrets = {{ SECRET_KEY = "env:DEV_SECRET_KEY" }}
-# notify = {{ slack = {{ channel = "#releases", token = "env:SLACK_TOKEN" }} }}
+
+# [[environments.dev.notify.slack]]      # by its id, so that a lost answer can be looked up
+# channel = "C024BE91L"                # the bot needs chat:write, and channels:history to look
+# token = "env:SLACK_TOKEN"
+# at_least = "info"                    # or warning: refused and settled; or error: failed
 
 [environments.prod]
 hosts = ["ssh://deploy@prod.example.com"]
 domain = "www.example.com"
 promotes_from = "dev"                  # fairlead promote dev prod: the same digests
+# promote_after = 1800                 # seconds well in dev, then by itself
 branch = "main"
 soak = 60
+# require_checks = ["test-backend"]    # have to have passed at GitHub for this very commit
+# on_failure = "reverse"               # migrations too, or "restore"; without it the code alone
+# approval = true                      # somebody approves each release; or "other": not who asked
 # freeze = ["fri 16:00 - mon 08:00"]   # nothing is released then; time_zone, at the top, says whose
 secrets = {{ SECRET_KEY = "env:PROD_SECRET_KEY" }}
 
 [environments.prod.database]
 url = "env:PROD_DATABASE_URL"
 # via = "ssh://deploy@prod.example.com"    # where it is reachable from that host only
+
+[environments.prod.backup]             # before each migration; without it, to a folder of ours
+place = "/var/backups/{project}"         # or s3://bucket/prefix (endpoint, access_key, secret_key)
+# kind = "dump"                        # or template (nobody may be connected), command, none
+# drill = true                         # restore each one beside, and compare
+# keep = 5                             # how many stay; keep_days = 30: and all that are younger
+# timeout = 3600                       # seconds
+
+[environments.prod.migrations]         # those that the running code cannot live with, or that keep
+unsafe = "warn"                        # others out of a large table; or "approve", or "refuse"
+# large_mb = 100                       # a table of more megabytes is large
 """
 
 

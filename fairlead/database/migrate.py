@@ -2,10 +2,11 @@
 
 import re
 import time
-from collections.abc import Callable
+from dataclasses import replace
 
 from fairlead.database.abilities import abilities
-from fairlead.database.presets import Abilities, choose
+from fairlead.database.presets import Abilities, Choice, brings_tenants, choose
+from fairlead.database.tenants.fast import Watch, bring_tenants
 from fairlead.engine.jobs import run_job
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
@@ -14,39 +15,51 @@ from fairlead.engine.target import Target
 APPLYING = re.compile(r"Applying ([\w.]+)\.\.\.")
 
 
-def migrate(
-    site: Site, target: Target, say: Callable[[str], None], applied: Callable[[str], None]
-) -> bool:
-    """Run what the preset asks for; False when that is nothing. Each migration that is begun is
-    told to `applied` once.
-
-    All commands together have `migrations.timeout` seconds. Raises JobFailed at the first that
-    does not end with 0; none after it is run.
-    """
+def chosen(site: Site, target: Target) -> Choice:
+    """What the preset asks for, of this image. Raises PresetUnfit, JobFailed."""
     migrations = target.config.migrations
     asks = migrations.preset not in ("none", "command")
-    choice = choose(migrations, abilities(site, target) if asks else Abilities(None))
+    return choose(migrations, abilities(site, target) if asks else Abilities(None))
+
+
+def migrate(site: Site, target: Target, choice: Choice, watch: Watch) -> bool:
+    """Run what was chosen; False when that is nothing. Each migration that is begun is told to
+    `watch.applied` once.
+
+    All commands together have `migrations.timeout` seconds. Raises JobFailed at the first that
+    does not end with 0, TenantsFailed; nothing after it is run.
+    """
+    migrations = target.config.migrations
     for line in choice.lines:
-        say(line)
+        watch.say(line)
     seen: set[str] = set()
 
+    def applied(name: str) -> None:
+        if name not in seen:
+            seen.add(name)
+            watch.applied(name)
+
     def listen(line: str) -> None:
-        say(line)
+        watch.say(line)
         found = APPLYING.search(line)
-        if found and found[1] not in seen:
-            seen.add(found[1])
+        if found:
             applied(found[1])
 
     deadline = time.monotonic() + migrations.timeout
     for command in choice.commands:
-        say(f"$ {' '.join(command)}")
+        watch.say(f"$ {' '.join(command)}")
+        left = max(1.0, deadline - time.monotonic())
+        if choice.django and migrations.tenants == "fast" and brings_tenants(command):
+            watch.say('instead, by Fairlead: only tenants that are behind (tenants = "fast")')
+            bring_tenants(site, target, replace(watch, say=listen, applied=applied), left)
+            continue
         run_job(
             site,
             target,
             target.config.migration_service,
             command,
             listen,
-            timeout=max(1.0, deadline - time.monotonic()),
+            timeout=left,
             lock_timeout=migrations.lock_timeout,
         )
     return bool(choice.commands)

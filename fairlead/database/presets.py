@@ -29,10 +29,12 @@ class Abilities:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The commands to run in order, and why these, a line each."""
+    """The commands to run in order, and why these, a line each. `django` says that they are those
+    of Django, which then knows what is pending."""
 
     commands: tuple[Command, ...]
     reasons: tuple[str, ...]
+    django: bool = False
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -55,6 +57,11 @@ def choose(migrations: Migrations, abilities: Abilities) -> Choice:
     name, reason = _preset(migrations.preset, abilities.commands)
     wanted = DJANGO_TENANTS if name == "django-tenants" else DJANGO
     return _fitted(wanted, migrations.manage, abilities.commands, reason)
+
+
+def brings_tenants(command: Command) -> bool:
+    """True for the command that Fairlead's own way replaces."""
+    return "migrate_schemas" in command and "--tenant" in command
 
 
 def _preset(preset: str, has: Mapping[str, Sequence[str]]) -> tuple[str, str]:
@@ -81,7 +88,7 @@ def _fitted(
             else:
                 kept.append(spelled)
         commands.append((*manage, name, *kept))
-    return Choice(tuple(commands), tuple(reasons))
+    return Choice(tuple(commands), tuple(reasons), django=bool(commands))
 
 
 def _spelled(flag: str, has: Sequence[str]) -> str | None:

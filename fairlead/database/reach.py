@@ -21,7 +21,7 @@ PATIENCE = 10  # seconds
 
 def check_database(environment: str, database: Database, url: SecretStr) -> str:
     """Connect, ask one thing, and say what was found. Raises DatabaseUnreachable."""
-    with _reachable(environment, database, url) as conninfo:
+    with reachable(environment, database, url) as conninfo:
         try:
             with psycopg.connect(conninfo, connect_timeout=PATIENCE) as connection:
                 connection.read_only = True
@@ -34,6 +34,16 @@ def check_database(environment: str, database: Database, url: SecretStr) -> str:
     return f"PostgreSQL {row[0].split()[0]}, database {row[1]}"
 
 
+@contextmanager
+def asked(environment: str, database: Database, url: SecretStr) -> Iterator[str]:
+    """As `reachable`. Raises DatabaseUnreachable also for what psycopg raises meanwhile."""
+    with reachable(environment, database, url) as conninfo:
+        try:
+            yield conninfo
+        except psycopg.Error as error:
+            raise DatabaseUnreachable(environment, address(conninfo), _why(error)) from error
+
+
 def url_of(url: SecretStr) -> str:
     """As libpq takes it: Django's and SQLAlchemy's schemes (postgis://, postgresql+psycopg://)
     name a driver that libpq does not know."""
@@ -43,7 +53,8 @@ def url_of(url: SecretStr) -> str:
 
 
 @contextmanager
-def _reachable(environment: str, database: Database, url: SecretStr) -> Iterator[str]:
+def reachable(environment: str, database: Database, url: SecretStr) -> Iterator[str]:
+    """A conninfo that leads there as long as the block runs. Raises DatabaseUnreachable."""
     if database.via is None:
         yield url_of(url)
         return

@@ -54,12 +54,17 @@ class Runs:
             raise RunRefused(name, _said(made))
         return self._id(made)
 
-    def cancel(self, run: str) -> None:
-        """Have the run end as a person's cancel has it end. Raises PrefectUnreachable."""
-        state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-        answer = self._ask("POST", f"/flow_runs/{run}/set_state", state)
-        if not answer.is_success:
-            raise PrefectUnreachable(self._api, f"{answer.status_code} {_said(answer)}")
+    def resume(self, run: str, answer: dict[str, Any]) -> None:
+        """Have a suspended run go on, as a person has it who fills in its form.
+
+        Raises PrefectUnreachable, also when Prefect does not want to; it says so with a 200.
+        """
+        told = self._ask("POST", f"/flow_runs/{run}/resume", {"run_input": answer})
+        if not told.is_success:
+            raise PrefectUnreachable(self._api, f"{told.status_code} {_said(told)}")
+        result = told.json()
+        if result["status"] != "ACCEPT":
+            raise PrefectUnreachable(self._api, str(result["details"].get("reason", "")))
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:

@@ -2,14 +2,14 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from docker.models.containers import Container
 
 from fairlead.engine.connect import engine_errors
 from fairlead.engine.site import Site
-from fairlead.engine.target import LABEL, LOGS, Target, labels, variables, volumes
+from fairlead.engine.target import LABEL, LOGS, Target, archive, labels, variables, volumes
 from fairlead.errors import JobFailed
 
 TAIL = 20
@@ -54,12 +54,13 @@ def run_job(
     timeout: float,
     lock_timeout: float,
     shown: Sequence[str] = (),
+    files: Mapping[str, bytes] | None = None,
 ) -> list[str]:
     """Run the command to its end, each line of its output said as it comes; its last lines.
 
-    Messages show `shown` instead of the command where given. Raises JobFailed for any exit code
-    but 0, and when it takes longer than `timeout` seconds (it is killed then). The container is
-    gone afterwards, whatever happened.
+    `files` are put into the container before it starts, by path. Messages show `shown` instead of
+    the command where given. Raises JobFailed for any exit code but 0, and when it takes longer than
+    `timeout` seconds (it is killed then). The container is gone afterwards, whatever happened.
     """
     tail: deque[str] = deque(maxlen=TAIL)
     expired = threading.Event()
@@ -69,6 +70,8 @@ def run_job(
         try:
             for network in target.settings.networks:
                 site.client.networks.get(network).connect(made)
+            if files:
+                made.put_archive("/", archive(files))
             timer.start()
             made.start()
             for raw in _lines(made):

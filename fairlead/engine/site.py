@@ -5,7 +5,7 @@ stop and start.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import docker
@@ -82,6 +82,10 @@ class Site:
         """The releases that have containers here."""
         return {_origin(found) for found in self.containers()}
 
+    def containers_of(self, origin: int) -> list[Container]:
+        """Those of one release."""
+        return [found for found in self.containers() if _origin(found) == origin]
+
     def runs(self, target: Target) -> bool:
         """True when every container of the target runs, and the proxy serves nothing else."""
         running = {found.name for found in self.containers() if found.status == "running"}
@@ -154,7 +158,7 @@ class Site:
 
     def remove(self, origin: int, say: Say) -> None:
         """Stop and remove the containers of a release that is not served any more."""
-        mine = [found for found in self.containers() if _origin(found) == origin]
+        mine = self.containers_of(origin)
         self._stop(mine, say)
         for found in mine:
             self._remove(found)
@@ -211,7 +215,7 @@ class Site:
         while passed < service.health.passes:
             self._go_on(turn)
             self._still_runs(name, made)
-            problem = self._problem(target, service, made)
+            problem = self.problem(target, service, made)
             passed, why = (passed + 1, "") if problem is None else (0, problem)
             if time.monotonic() - began > service.health.timeout:
                 raise ContainerFailed(
@@ -235,14 +239,9 @@ class Site:
             made.reload()
         state = made.attrs["State"]
         if state["Status"] in ("exited", "dead"):
-            reason = (
-                "was killed: out of memory"
-                if state.get("OOMKilled")
-                else (f"exited with {state['ExitCode']}")
-            )
-            raise ContainerFailed(service, self.host, reason, self._tail(made))
+            raise ContainerFailed(service, self.host, how_it_ended(state), self._tail(made))
 
-    def _problem(self, target: Target, service: Service, made: Container) -> str | None:
+    def problem(self, target: Target, service: Service, made: Container) -> str | None:
         """Why it is not healthy now, or None."""
         health = service.health
         if service.port is None:
@@ -299,6 +298,13 @@ class Site:
 
     def _labels(self, role: str) -> dict[str, str]:
         return labels(self._config, self.environment, role)
+
+
+def how_it_ended(state: Mapping[str, Any]) -> str:
+    """In words, from the `State` of a container that does not run."""
+    if state.get("OOMKilled"):
+        return "was killed: out of memory"
+    return f"exited with {state['ExitCode']}"
 
 
 def _origin(found: Container) -> int:

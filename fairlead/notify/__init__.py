@@ -1,6 +1,15 @@
 """Telling people: one message a release, kept up to date."""
 
-from fairlead.notify.model import Notice, NotificationFailed, Posted
+from fairlead.notify.github import GitHubNotifier
+from fairlead.notify.model import DriftNotice, Notice, NotificationFailed, NotTold, Sender
 from fairlead.notify.slack import SlackNotifier
 
-__all__ = ["Notice", "NotificationFailed", "Posted", "SlackNotifier"]
+__all__ = [
+    "DriftNotice",
+    "GitHubNotifier",
+    "NotTold",
+    "Notice",
+    "NotificationFailed",
+    "Sender",
+    "SlackNotifier",
+]

@@ -20,6 +20,12 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'", "\t": "    "}
 _CUT = "…"
 
 
+def message(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The arguments of a message; `text` is what a phone shows of it before it is opened."""
+    # chat.update looks for mentions and links unless told not to; chat.postMessage does not.
+    return {"text": text, "blocks": blocks, "parse": "none", "link_names": False}
+
+
 def section(text: str) -> dict[str, Any]:
     """`verbatim` keeps Slack from linking what looks like a URL, a #channel or @somebody."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}

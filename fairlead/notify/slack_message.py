@@ -7,12 +7,13 @@ from typing import Any
 
 from fairlead.model import ReleaseState
 from fairlead.notify.model import Notice
-from fairlead.notify.mrkdwn import code, code_block, lines_of, link, one_line, section
+from fairlead.notify.mrkdwn import code, code_block, lines_of, link, message, one_line, section
 
 FAILURES = frozenset({ReleaseState.FAILED, ReleaseState.ROLLED_BACK, ReleaseState.ROLLBACK_FAILED})
 LINES = 3  # of an error and of a log; the thread has the rest
 OUTCOMES = {
     ReleaseState.RUNNING: ("…", "is running"),
+    ReleaseState.WAITING: ("…", "waits for approval"),
     ReleaseState.SUCCEEDED: ("✔", "succeeded"),
     ReleaseState.UNCHANGED: ("✔", "changed nothing. It runs there already"),
     ReleaseState.REFUSED: ("✖", "was refused. Nothing was touched"),
@@ -39,7 +40,7 @@ def build_message(notice: Notice) -> dict[str, Any]:
         blocks.append(section(code_block("Its last lines:", _log(notice)[-LINES:], keep="last")))
     if after := [*_what_to_do(notice), *_links(notice)]:
         blocks.append(section("\n".join(after)))
-    return _message(headline, blocks)
+    return message(headline, blocks)
 
 
 def build_reply(notice: Notice) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def build_reply(notice: Notice) -> dict[str, Any]:
         blocks.append(section(f"Settled: {one_line(notice.settled, 2000)}"))
     if _what_to_do(notice):
         blocks.append(section("\n".join(_what_to_do(notice))))
-    return _message(headline, blocks)
+    return message(headline, blocks)
 
 
 def _what_happened(notice: Notice) -> str:
@@ -65,19 +66,18 @@ def _what_happened(notice: Notice) -> str:
     return f"What went wrong at {notice.step}" if notice.step else "What went wrong"
 
 
-def _message(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    # chat.update looks for mentions and links unless told not to; chat.postMessage does not.
-    return {"text": text, "blocks": blocks, "parse": "none", "link_names": False}
-
-
 def _headline(notice: Notice) -> str:
     what = one_line(f"{notice.project} {notice.sha[:7]}", 100)
     where = one_line(notice.environment, 100)
-    mark, outcome = SETTLED if _is_put_back_by_now(notice) else OUTCOMES[notice.state]
-    serving = _serving(notice)
-    return (
-        f"{mark} {notice.kind.capitalize()} {notice.release}: {what} to {where} {outcome}{serving}"
-    )
+    mark, outcome = _outcome(notice)
+    which = notice.kind.capitalize() + (f" {notice.release}" if notice.release else "")
+    return f"{mark} {which}: {what} to {where} {outcome}{_serving(notice)}"
+
+
+def _outcome(notice: Notice) -> tuple[str, str]:
+    if notice.waits_for:
+        return ("…", "waits")
+    return SETTLED if _is_put_back_by_now(notice) else OUTCOMES[notice.state]
 
 
 def _is_put_back_by_now(notice: Notice) -> bool:
@@ -98,9 +98,11 @@ def _facts(notice: Notice) -> list[str]:
         "Asked for by": one_line(notice.requested_by),
         "Why": one_line(notice.reason),
         "Failed at" if notice.state in FAILURES else "Step": notice.step or "",
+        "Migrations": one_line(notice.migrations, 500),
         "Time": "" if notice.seconds is None else duration(notice.seconds),
         "Requests meanwhile": _requests(notice),
         "Settled": one_line(notice.settled),
+        "Waits": one_line(notice.waits_for),
     }
     return [f"{name}: {value}" for name, value in facts.items() if value]
 

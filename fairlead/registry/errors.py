@@ -1,17 +1,15 @@
 """What requests and dxf raise, told as a RegistryError: who said what, and what to do."""
 
-import socket
 import ssl
-from collections.abc import Iterator
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from dxf.exceptions import DXFAuthInsecureError, DXFError, DXFUnauthorizedError
 
-from fairlead.errors import RegistryError
+from fairlead.errors import RegistryError, causes
 from fairlead.registry.answers import BadAnswer, error_codes
+from fairlead.wire import phrase, why_away
 
 # dxf reads headers and JSON without looking: an odd answer comes out as any of the last five.
 RAISED = (
@@ -55,7 +53,7 @@ def translated(exc: Exception, host: str, user: str | None) -> RegistryError:
 
 def _status(response: requests.Response, host: str, user: str | None) -> RegistryError:
     codes = ", ".join(error_codes(response.content))
-    said = f"{response.status_code} {_phrase(response.status_code)}".strip()
+    said = f"{response.status_code} {phrase(response.status_code)}".strip()
     said = f"{said} ({codes})" if codes else said
     server = urlsplit(response.url).netloc
     asked = host if server == host else f"{host} (through {server})"
@@ -82,7 +80,7 @@ def _odd(exc: Exception, host: str) -> RegistryError:
 
 
 def _tls(exc: Exception, host: str) -> RegistryError:
-    for cause in _causes(exc):
+    for cause in causes(exc):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RegistryError(
                 f"The certificate of the registry {host} is not trusted: {cause.verify_message}.",
@@ -97,30 +95,5 @@ def _tls(exc: Exception, host: str) -> RegistryError:
 
 
 def _why_away(exc: Exception) -> str:
-    for cause in _causes(exc):
-        match cause:
-            case Truncated():
-                return str(cause)
-            case requests.Timeout():
-                return "did not answer in time"
-            case ConnectionRefusedError():
-                return "refuses the connection"
-            case socket.gaierror():
-                return "has a name that does not resolve"
-    return "broke off the connection"
-
-
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    """`exc` and what led to it, the nearest first."""
-    seen: set[int] = set()
-    while exc is not None and id(exc) not in seen:
-        seen.add(id(exc))
-        yield exc
-        exc = exc.__cause__ or exc.__context__
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+    truncated = next((cause for cause in causes(exc) if isinstance(cause, Truncated)), None)
+    return why_away(exc) if truncated is None else str(truncated)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from fairlead.model import Image, Release, ReleaseKind, ReleaseState, Step, StepName
+from fairlead.model import BackupState, Image, Release, ReleaseKind, ReleaseState, Step, StepName
 from fairlead.notify.mrkdwn import lines_of
 from fairlead.notify.slack_message import FAILURES, OUTCOMES, duration
 from fairlead.report.markdown import fenced, link, moment, table, text
+from fairlead.report.preview import preview_markdown
 from fairlead.report.story import Story
 
 CELL = 80  # characters: Prefect's UI cuts a table that is wider than the page
@@ -14,7 +15,7 @@ LOG = 20  # last lines of the step that failed
 
 def release_report(story: Story) -> str:
     """Markdown for somebody who was not there."""
-    parts = (_headline, _facts, _steps, _log, _images, _migrations, _links)
+    parts = (_headline, _facts, _steps, _log, _preview, _images, _migrations, _links)
     return "\n".join(line for part in parts for line in part(story)).strip()
 
 
@@ -46,13 +47,14 @@ def _headline(story: Story) -> Iterator[str]:
 
 
 def _facts(story: Story) -> Iterator[str]:
-    release, put_back = story.release, story.step(StepName.ROLL_BACK)
+    release = story.release
     facts = {
         "Asked for by": text(f"{release.requested_by}, {release.requested_via}"),
         "Why": text(release.reason, 500),
         "Commit": _code(release.sha),
         "Ran before": _before(story),
-        "Put back": text(put_back.detail, 2000) if put_back else "",
+        "Saved before": _backup(story),
+        "Put back": "; ".join(_put_back(story)),
         "Requests meanwhile": _requests(release),
         "Began": moment(release.started_at),
         "Took": "" if release.seconds is None else duration(release.seconds),
@@ -61,11 +63,28 @@ def _facts(story: Story) -> Iterator[str]:
     yield ""
 
 
+def _put_back(story: Story) -> Iterator[str]:
+    for name in (StepName.ROLL_BACK, StepName.ROLL_BACK_DATABASE):
+        if (step := story.step(name)) and step.detail:
+            yield text(step.detail, 2000)
+
+
 def _before(story: Story) -> str:
     if story.previous is None:
         # One that was refused may not have come so far as to look.
         return "" if story.release.state is ReleaseState.REFUSED else "nothing"
     return f"{_code(story.previous.sha[:7])}, release {story.previous.id}"
+
+
+def _backup(story: Story) -> str:
+    backup = story.backup
+    if backup is None:
+        return ""
+    if backup.state is BackupState.FAILED:
+        return text(f"backup {backup.id} failed")
+    took = f", in {duration(backup.seconds)}" if backup.seconds is not None else ""
+    gone = ", removed since" if backup.state is BackupState.REMOVED else ""
+    return text(f"{backup.words}{took}{gone}", 500)
 
 
 def _requests(release: Release) -> str:
@@ -95,6 +114,14 @@ def _log(story: Story) -> Iterator[str]:
         yield f"## Last lines of {text(failed.name)}"
         yield ""
         yield from fenced(lines_of(failed.log_tail)[-LOG:])
+
+
+def _preview(story: Story) -> Iterator[str]:
+    if story.preview:
+        yield "## What its migrations would do"
+        yield ""
+        yield preview_markdown(story.preview)
+        yield ""
 
 
 def _images(story: Story) -> Iterator[str]:

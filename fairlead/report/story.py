@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fairlead.model import Image, Release, ReleaseKind, Step, StepName
+from fairlead.database.preview.model import preview_of
+from fairlead.model import Backup, Image, Release, ReleaseKind, Step, StepName
 from fairlead.project import Project
+from fairlead.report.preview import Previewed
 from fairlead.telling import failed_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """One release that is over. `previous` is what ran before it, `images_before` its images;
-    `stays` what the releases that a rollback took back had done to the database; `url` is where
-    people find the environment, `registry` where the images are."""
+    `stays` what the releases that a rollback took back had done to the database; `backup` what was
+    saved before it, and `preview` what was known of its migrations; `url` is where people find the
+    environment, `registry` where the images are."""
 
     release: Release
     previous: Release | None = None
@@ -20,6 +23,8 @@ class Story:
     images: Sequence[Image] = ()
     images_before: Sequence[Image] = ()
     stays: Sequence[str] = ()
+    backup: Backup | None = None
+    preview: Previewed | None = None
     url: str = ""
     registry: str = ""
     repository: str | None = None
@@ -64,9 +69,27 @@ def story_of(project: Project, release: Release) -> Story:
         images=store.ledger.images(release.id),
         images_before=store.ledger.images(previous.id) if previous else (),
         stays=_stays(project, release),
+        backup=store.backups.of_release(release.id),
+        preview=_preview(project, release),
         url=config.environment(release.environment).url,
         registry=config.registry.url,
-        repository=config.repository,
+        repository=config.github.repository if config.github else None,
+    )
+
+
+def _preview(project: Project, release: Release) -> Previewed | None:
+    kept = project.store.previews.of(release.id)
+    if kept is None:
+        return None
+    settings = project.config.environment(release.environment).migrations
+    return Previewed(
+        project=release.project,
+        environment=release.environment,
+        sha=release.sha,
+        preview=preview_of(kept.body),
+        large=settings.large,
+        policy=settings.unsafe,
+        pending=kept.pending,
     )
 
 

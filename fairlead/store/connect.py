@@ -4,14 +4,20 @@ import os
 from collections.abc import Mapping
 
 from fairlead.store import embedded
+from fairlead.store.applied import AppliedBefores
+from fairlead.store.approvals import Approvals
+from fairlead.store.backups import Backups
 from fairlead.store.database import Database
 from fairlead.store.deliveries import Deliveries
+from fairlead.store.drifts import Drifts
 from fairlead.store.leases import Leases
 from fairlead.store.ledger import Ledger
-from fairlead.store.notices import Notices
+from fairlead.store.outbox import Outbox
 from fairlead.store.placements import Placements
+from fairlead.store.previews import Previews
 from fairlead.store.releases import Releases
 from fairlead.store.steps import Steps
+from fairlead.store.tenants import TenantMigrations
 
 
 class Store:
@@ -25,8 +31,14 @@ class Store:
         self.ledger = Ledger(self.database)
         self.placements = Placements(self.database)
         self.leases = Leases(self.database)
-        self.notices = Notices(self.database)
+        self.approvals = Approvals(self.database)
+        self.outbox = Outbox(self.database)
         self.deliveries = Deliveries(self.database)
+        self.applied = AppliedBefores(self.database)
+        self.backups = Backups(self.database)
+        self.previews = Previews(self.database)
+        self.drifts = Drifts(self.database)
+        self.tenants = TenantMigrations(self.database)
 
     def close(self) -> None:
         self.database.close()

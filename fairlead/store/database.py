@@ -8,7 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from fairlead.errors import StoreUnreachable
+from fairlead.errors import StoreEncoded, StoreUnreachable
 from fairlead.store import schema
 
 PATIENCE = 15.0  # seconds to wait for a store that restarts, before giving up
@@ -36,11 +36,17 @@ class Database:
         )
 
     def ready(self) -> None:
-        """Connect once, migrate when behind, open the pool. Raises StoreUnreachable."""
+        """Connect once, migrate when behind, open the pool.
+
+        Raises StoreUnreachable, StoreEncoded.
+        """
         if address(self.conninfo) == NO_URL:  # what psycopg says of it repeats it, password and all
             raise StoreUnreachable(NO_URL, "what FAIRLEAD_STORE_URL holds cannot be read")
         try:
             with psycopg.connect(self.conninfo, connect_timeout=5) as connection:
+                encoding = connection.info.parameter_status("server_encoding")
+                if encoding != "UTF8":  # SQL_ASCII gives bytes back, the others not all of a text
+                    raise StoreEncoded(address(self.conninfo), str(encoding))
                 current = schema.is_current(connection)
             if not current:
                 schema.migrate(self.conninfo)

@@ -89,6 +89,16 @@ class Deliveries:
         until = f"next_try_at = now() + make_interval(secs => {float(seconds)})"
         return self._change(delivery, f"{until}, problem = %(value)s", problem)
 
+    def of_request(self, project: str, request: str) -> Delivery | None:
+        """The one that asked for a release under this name, if GitHub did."""
+        guid = request.rpartition("/")[2]
+        with self._database.transaction(PATIENCE) as connection:
+            row = connection.execute(
+                f"select {COLUMNS} from delivery where project = %s and guid = %s", (project, guid)
+            ).fetchone()
+        found = as_delivery(row) if row else None
+        return found if found and found.request == request else None
+
     def recent(self, project: str, limit: int) -> list[Delivery]:
         """The newest first."""
         with self._database.transaction(PATIENCE) as connection:

@@ -5,6 +5,20 @@ from collections.abc import Sequence
 from fairlead.model import Image
 from fairlead.store.database import Database
 
+NOT_NEEDED = """
+with used as (
+  select environment, coalesce(origin, id) as release,
+         row_number() over (partition by environment order by max(id) desc) as place
+  from release where project = %(project)s and state = 'succeeded'
+  group by environment, coalesce(origin, id)
+)
+select image.repository || '@' || image.digest as reference
+from image join release on release.id = image.release
+where release.project = %(project)s
+group by image.repository, image.digest
+having not bool_or(image.release in (select release from used where place <= %(keep)s))
+"""
+
 
 class Ledger:
     def __init__(self, database: Database) -> None:
@@ -45,6 +59,14 @@ class Ledger:
                         image.revision,
                     ),
                 )
+
+    def not_needed(self, project: str, keep: int) -> set[str]:
+        """Each `repository@digest` that was taken for a release of the project, and that none of
+        the last `keep` releases of any environment has. A release and the rollbacks to it are one:
+        going to and fro between two does not push the others out."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(NOT_NEEDED, {"project": project, "keep": keep}).fetchall()
+        return {str(row["reference"]) for row in rows}
 
     def images(self, release: int) -> list[Image]:
         with self._database.transaction() as connection:

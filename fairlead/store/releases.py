@@ -1,6 +1,7 @@
 """The table `release`: the history."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -68,6 +69,62 @@ class Releases:
                 (row["id"], project, request.environment, fencing),
             )
         return as_release(row)
+
+    def go_on(
+        self,
+        release: int,
+        *,
+        fencing: int,
+        config: Mapping[str, Any],
+        config_digest: str,
+        flow_run: str | None,
+    ) -> Release | None:
+        """One that waited is the unfinished release of the lease `fencing` now; None when it waits
+        no more."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                f"""
+                update release set state = 'running', fencing = %s, config = %s,
+                  config_digest = %s, flow_run = %s
+                where id = %s and state = 'waiting' returning {COLUMNS}
+                """,
+                (fencing, Jsonb(config), config_digest, flow_run, release),
+            ).fetchone()
+            if row is not None:
+                connection.execute(
+                    "update lease set release = %s where project = %s and environment = %s "
+                    "and fencing = %s",
+                    (release, row["project"], row["environment"], fencing),
+                )
+        return as_release(row) if row else None
+
+    def tried_since(self, project: str, environment: str, sha: str, since: datetime) -> bool:
+        """Whether the commit was to be brought there after that, however it ended."""
+        found = self._one(
+            "where project = %s and environment = %s and sha = %s and started_at > %s limit 1",
+            (project, environment, sha, since),
+        )
+        return found is not None
+
+    def stop_waiting(self, release: int, error: str) -> bool:
+        """Refuse one that waits; False when it waits no more."""
+        with self._database.transaction() as connection:
+            done = connection.execute(
+                "update release set state = 'refused', error = %s, ended_at = now() "
+                "where id = %s and state = 'waiting'",
+                (error, release),
+            )
+        return done.rowcount == 1
+
+    def waiting(self, project: str, environment: str) -> list[Release]:
+        """Those that wait for somebody to approve them, the oldest first."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                f"select {COLUMNS} from release where project = %s and environment = %s "
+                "and state = 'waiting' order by id",
+                (project, environment),
+            ).fetchall()
+        return [as_release(row) for row in rows]
 
     def refuse(
         self, request: Request, *, project: str, error: str, flow_run: str | None
@@ -163,6 +220,43 @@ class Releases:
             "order by id desc limit 1",
             (project, environment, sha),
         )
+
+    def untold(self, project: str) -> list[Release]:
+        """Those of the last day that are over, whose process is gone, and of which a state was
+        told that was not the last."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                f"""
+                select {COLUMNS} from release
+                where project = %s and ended_at > now() - interval '1 day'
+                  and not exists (select from lease where lease.release = release.id
+                    and lease.expires_at >= now())
+                  and (select final from outbox where outbox.project = release.project
+                    and subject = coalesce(release.request, flow_run, 'release ' || release.id)
+                    and outbox.kind = 'state' order by outbox.id desc limit 1) = false
+                order by id
+                """,
+                (project,),
+            ).fetchall()
+        return [as_release(row) for row in rows]
+
+    def kept(self, project: str, environment: str, keep: int) -> set[int]:
+        """Every release that is, or went back to, one of the last `keep` that ran there."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                """
+                with used as (
+                  select coalesce(origin, id) as origin from release
+                  where project = %(project)s and environment = %(environment)s
+                    and state = 'succeeded'
+                  group by 1 order by max(id) desc limit %(keep)s)
+                select id from release where project = %(project)s
+                  and environment = %(environment)s
+                  and coalesce(origin, id) in (select origin from used)
+                """,
+                {"project": project, "environment": environment, "keep": keep},
+            ).fetchall()
+        return {int(row["id"]) for row in rows}
 
     def history(self, project: str, environment: str | None, limit: int) -> list[Release]:
         """The newest first."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 
 SCHEMA = "fairlead"
-HEAD = "0002"
+HEAD = "0009"
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_463_001  # an advisory lock, so that two processes migrate one after the other
 
@@ -20,8 +20,8 @@ def is_current(connection: psycopg.Connection) -> bool:
         return found is not None and str(found[0]) >= HEAD
 
 
-def migrate(conninfo: str) -> None:
-    """Bring the schema forward to HEAD, in one transaction, one process at a time.
+def migrate(conninfo: str, version: str = "head") -> None:
+    """Bring the schema forward to `version`, in one transaction, one process at a time.
 
     A schema that is newer than this code is left alone: the previous version of the code must
     run on the new schema.
@@ -40,4 +40,4 @@ def migrate(conninfo: str) -> None:
         config = Config()
         config.set_main_option("script_location", str(_FOLDER))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, version)

@@ -49,13 +49,16 @@ class Steps:
             )
 
     def details(self, project: str, environment: str, name: StepName, *, after: int) -> list[str]:
-        """What that step did in each release since, where it did anything."""
+        """What that step did to the database in each release since, where it did anything that was
+        not taken back."""
         with self._database.transaction() as connection:
             rows = connection.execute(
                 "select s.detail from step s join release r on r.id = s.release "
                 "where r.project = %s and r.environment = %s and s.name = %s and r.id > %s "
                 "and s.detail <> '' and s.detail <> 'nothing pending' "
-                "and s.outcome is distinct from 'skipped' order by r.id",
+                "and s.outcome is distinct from 'skipped' and not exists (select from step b "
+                "where b.release = r.id and b.name = 'roll_back_database' "
+                "and b.outcome = 'succeeded') order by r.id",
                 (project, environment, name, after),
             ).fetchall()
         return [str(row["detail"]) for row in rows]

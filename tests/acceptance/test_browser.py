@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from examples.stand.debian import ensure_debian_packages
 from examples.stand.prefect_server import PrefectServer
-from examples.stand.state import State
 from fairlead.model import Release, ReleaseState
 from tests.bench.bench import Bench
-from tests.bench.browser import Browser, browser, lines, links
+from tests.bench.browser import Browser, lines, links, open_form
 from tests.bench.prefect import Stage, staged, wait_for
 
 # What is another one each time: moments, durations, counts.
@@ -28,19 +26,10 @@ HOSTILE = (
 
 @pytest.fixture
 def stage(bench: Bench, prefect_server: PrefectServer, tmp_path: Path) -> Iterator[Stage]:
-    config = {"repository": "owner/shop"}
+    config = {"github": {"repository": "owner/shop"}}
     with staged(bench, prefect_server, tmp_path / "stage", config) as made:
         made.start_worker()
         yield made
-
-
-@pytest.fixture
-def desk(prefect_server: PrefectServer, tmp_path: Path) -> Iterator[Browser]:
-    """Where the release engineer sits."""
-    ensure_debian_packages(["chromium"], print)
-    shots = State.from_environment().folder("screenshots")
-    with browser(prefect_server.ui_url, tmp_path / "chromium", shots) as opened:
-        yield opened
 
 
 def released(stage: Stage, sha: str, reason: str, requested_by: str) -> Release:
@@ -53,7 +42,7 @@ def released(stage: Stage, sha: str, reason: str, requested_by: str) -> Release:
 def test_release_is_made_and_read_without_leaving_the_browser(stage: Stage, desk: Browser) -> None:
     before = released(stage, stage.push("v1"), "the first one", "alice")
     sha = stage.push("v2")
-    open_form(stage, desk)
+    open_form(desk, stage.environment)
     refuses_what_is_no_sha(desk)
     desk.fill("sha", sha)
     desk.fill("reason", "the price of veal")
@@ -66,19 +55,6 @@ def test_release_is_made_and_read_without_leaving_the_browser(stage: Stage, desk
     reads_the_report(stage, desk, before, after)
     reads_the_migrations(stage, desk, after)
     reads_the_environments(stage, desk, after)
-
-
-def open_form(stage: Stage, desk: Browser) -> None:
-    desk.open("/deployments")
-    desk.page.get_by_placeholder("Search deployments").fill(stage.environment)
-    row = desk.page.locator("tr", has=desk.page.get_by_text("release", exact=True))
-    found = row.get_by_role("link", name=stage.environment, exact=True)
-    expect(found).to_have_count(1)
-    desk.shoot("1-deployments")
-    found.click()
-    desk.press("Run")
-    desk.shoot("2-deployment")
-    desk.click("Custom run")
 
 
 def refuses_what_is_no_sha(desk: Browser) -> None:
@@ -137,6 +113,7 @@ def reads_the_report(stage: Stage, desk: Browser, before: Release, after: Releas
         *("Step", "Outcome", "Took", "What it did"),
         "preflight succeeded # 1 host(s) answer",
         f"verify_build succeeded # web {new.digest[7:19]}",
+        "plan_migrations succeeded # nobody knows what the project's own commands would change",
         "pull_images succeeded # all there",
         "migrate succeeded # 1 applied: app.v2",
         "deploy succeeded # serving on local",

@@ -1,7 +1,7 @@
 """No secret of the config is written down anywhere: planted ones are looked for everywhere.
 
 A migration that prints its whole environment, a container that prints it and exits, an answer
-that holds all of it: each in a release of its own, through Prefect, told in Slack.
+that holds all of it: each in a release of its own, through Prefect, told to Slack and GitHub.
 """
 
 import base64
@@ -26,8 +26,10 @@ from examples.stand.prefect_server import PrefectServer
 from examples.stand.registry import Registry, start_secure_registry
 from examples.stand.state import State
 from fairlead.model import ReleaseState
-from tests.bench.bench import Bench
+from tests.bench.bench import Bench, sha_of
 from tests.bench.prefect import Stage, staged, wait_for
+from tests.contract import fake_github
+from tests.contract.fake_github import FakeGitHub, running_github
 from tests.contract.fake_slack import TOKEN, FakeSlack, running_slack
 
 KEY = 'pl4nted\'key\\with "quotes"+plus/slash=ünd-0c3d51'
@@ -91,6 +93,13 @@ def slack() -> Iterator[tuple[FakeSlack, str]]:
 
 
 @pytest.fixture
+def github() -> Iterator[tuple[FakeGitHub, str]]:
+    commits = [sha_of(version) for version in ("v1", "v2", "v3")]
+    with running_github(commits=commits) as running:
+        yield running
+
+
+@pytest.fixture
 def locked(
     engine: docker.DockerClient, images: Images, bench: Bench, tmp_path: Path
 ) -> Iterator[Registry]:
@@ -107,6 +116,7 @@ def stage(
     bench: Bench,
     locked: Registry,
     slack: tuple[FakeSlack, str],
+    github: tuple[FakeGitHub, str],
     postgres: Postgres,
     prefect_server: PrefectServer,
     tmp_path: Path,
@@ -122,6 +132,7 @@ def stage(
         "REGISTRY_USER": locked.access.user,
         "REGISTRY_PASSWORD": locked.access.password,
         "SLACK_TOKEN": TOKEN,
+        "GITHUB_TOKEN": fake_github.TOKEN,
         "NO_PROXY": "127.0.0.1",
     }
     access = {
@@ -133,6 +144,11 @@ def stage(
     }
     config = {
         "registry": access,
+        "github": {
+            "repository": fake_github.REPOSITORY,
+            "token": "env:GITHUB_TOKEN",
+            "api": github[1],
+        },
         "services": {"web": {"secrets": ["APP_KEY", "DATABASE_URL"]}},
     }
     told = {"channel": "#releases", "token": "env:SLACK_TOKEN", "api": slack[1]}
@@ -151,7 +167,10 @@ def stage(
 
 
 def test_no_secret_is_written_down_anywhere(
-    stage: Stage, slack: tuple[FakeSlack, str], postgres: Postgres
+    stage: Stage,
+    slack: tuple[FakeSlack, str],
+    github: tuple[FakeGitHub, str],
+    postgres: Postgres,
 ) -> None:
     bench, printed = stage.bench, []
     with ProcessList() as processes:
@@ -176,6 +195,7 @@ def test_no_secret_is_written_down_anywhere(
         "the store": dump(bench.store_url),
         "Prefect's database": dump(postgres.url("prefect")),
         "Slack": "\n".join(asked.body.decode() for asked in slack[0].asked),
+        "GitHub": "\n".join(asked.body.decode() for asked in github[0].asked),
         "what the commands printed": "\n".join(printed),
         "the files of Prefect's worker and its flows": text_of_files(stage.state.home),
         "labels and commands of containers": containers_but_their_environment(bench),
@@ -212,6 +232,7 @@ def planted(stage: Stage) -> dict[str, str]:
         "the database's password in its URL": quote(DATABASE_PASSWORD, safe=""),
         "the registry's password": environ["REGISTRY_PASSWORD"],
         "Slack's token": TOKEN,
+        "GitHub's token": fake_github.TOKEN,
     }
 
 

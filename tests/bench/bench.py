@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -36,10 +37,30 @@ def sha_of(version: str) -> str:
     return hashlib.sha1(version.encode()).hexdigest()
 
 
+# Below those that the kernel gives to whoever connects or asks for any: what is used only later
+# would be somebody's by then. Each worker of pytest-xdist has its own.
+_WORKERS = 16
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_PORTS = range(15_000 + _WORKER, 32_000, _WORKERS)
+_given: set[int] = set()
+
+
 def free_port() -> int:
+    """One that nobody has, and that this process is given once only."""
+    while True:
+        port = random.SystemRandom().choice(_PORTS)  # hypothesis seeds the others alike
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +121,7 @@ class Bench:
                     "image": f"{self.project}/web",
                     "port": 8000,
                     "routes": [{"path": "/"}],
-                    "health": {"path": "/healthz", "interval": 0.1, "timeout": 10},
+                    "health": {"path": "/healthz", "interval": 0.1, "timeout": 20},
                     "secrets": ["APP_KEY"],
                     "stop_grace": 5,
                     "drain": 5,
@@ -178,11 +199,19 @@ class Bench:
     def rollback(self, environment: str = "dev", **given: Any) -> Release:
         return self._flow("rollback", environment=environment, **given)
 
-    def _flow(self, name: str, **given: Any) -> Release:
+    def flow(self, name: str, **given: Any) -> int:
+        """Run any flow in this process; its exit code."""
         flows = importlib.import_module("flows.__main__")
-        request = str(uuid.uuid4())
         with self.acting():
-            flows.run(name, {**given, "requested_by": "tester", "request_id": request})
+            code: int = flows.run(name, given)
+        return code
+
+    def _flow(self, name: str, **given: Any) -> Release:
+        return self.run_flow(name, str(uuid.uuid4()), **given)
+
+    def run_flow(self, name: str, request: str, **given: Any) -> Release:
+        """What became of the request."""
+        self.flow(name, **given, requested_by="tester", request_id=request)
         found = self.read(lambda store: store.releases.of_request(request))
         assert isinstance(found, Release), f"{name} made no release: {given}"
         return found
@@ -245,7 +274,7 @@ class Bench:
         """The names of this project's containers."""
         labels = [f"fairlead.project={self.project}", f"fairlead.role={role}"]
         filters: dict[str, Any] = {"label": labels, **({"status": state} if state else {})}
-        found = self.engine.containers.list(all=True, filters=filters)
+        found = self.engine.containers.list(all=True, filters=filters, ignore_removed=True)
         return sorted(str(container.name) for container in found)
 
     def clean(self) -> None:

@@ -58,6 +58,11 @@ class Browser:
     def fill(self, name: str, value: str) -> None:
         self.field(name).locator("textarea").fill(value)
 
+    def choose(self, name: str, option: str) -> None:
+        """By the keyboard: a click of Playwright's does not open the list of a form in a dialog."""
+        self.field(name).locator(".p-select-button__control").press("ArrowDown")
+        self.page.locator(".p-select-option").get_by_text(option, exact=True).click()
+
     def follow(self, path: str) -> None:
         """The link to a page of the UI, once this page has it."""
         self.page.locator(f"a[href*='{path}']").first.click()
@@ -67,6 +72,20 @@ class Browser:
         found = self.page.locator(".artifact-data-markdown")
         expect(found).to_be_visible()
         return found
+
+
+def open_form(desk: Browser, environment: str) -> None:
+    """From the list of deployments to the form of the environment's release."""
+    desk.open("/deployments")
+    desk.page.get_by_placeholder("Search deployments").fill(environment)
+    row = desk.page.locator("tr", has=desk.page.get_by_text("release", exact=True))
+    found = row.get_by_role("link", name=environment, exact=True)
+    expect(found).to_have_count(1)
+    desk.shoot("1-deployments")
+    found.click()
+    desk.press("Run")
+    desk.shoot("2-deployment")
+    desk.click("Custom run")
 
 
 def lines(shown: Locator) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from fairlead.courier import deliver
 from fairlead.lease import hold
 from fairlead.model import Release, StepName
 from fairlead.project import Project
@@ -28,9 +29,9 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.bench.forked"])
 PATIENCE = 60  # seconds until a process has to be where it is awaited
 _GATES = """
-create schema gates;
-create table gates.gate (environment text, step text, moment text);
-create function gates.wait() returns trigger language plpgsql as $$
+create schema if not exists gates;
+create table if not exists gates.gate (environment text, step text, moment text);
+create or replace function gates.wait() returns trigger language plpgsql as $$
 begin
   if exists (
     select from gates.gate g join fairlead.release r on r.environment = g.environment
@@ -40,7 +41,7 @@ begin
   end if;
   return new;
 end $$;
-create trigger wait before insert or update on fairlead.step
+create or replace trigger wait before insert or update on fairlead.step
   for each row execute function gates.wait();
 """
 
@@ -181,7 +182,25 @@ def settled(bench: Bench, environment: str = "dev", wait: float = 0) -> str | No
     with opened(bench) as project:
         name, ttl = project.config.project, project.config.lease_ttl
         with hold(project.store, name, environment, ttl=ttl, wait=wait) as held:
-            return settle(project, environment, held)
+            done = settle(project, environment, held)
+        deliver(project, project.senders(environment))
+        return done
+
+
+def due(bench: Bench) -> None:
+    """Time passes until what waits is tried again."""
+    with psycopg.connect(bench.store_url) as connection:
+        connection.execute(
+            "update fairlead.outbox set next_try_at = now(), claimed_until = now() - interval '1 s'"
+            " where ended_at is null"
+        )
+
+
+@contextmanager
+def holding(bench: Bench) -> Iterator[None]:
+    """Somebody else has the lease of dev."""
+    with opened(bench) as project, hold(project.store, bench.project, "dev", ttl=30):
+        yield
 
 
 class Watch:

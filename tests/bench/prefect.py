@@ -3,7 +3,7 @@
 import importlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +19,15 @@ from tests.bench.bench import Bench
 PREFECT_YAML = REPOSITORY / "prefect.yaml"
 
 
+def written_yaml(path: Path = PREFECT_YAML) -> dict[str, Any]:
+    yaml: Any = importlib.import_module("yaml")  # it comes with Prefect, without types
+    found: dict[str, Any] = yaml.safe_load(path.read_text())
+    return found
+
+
 def written_deployments(path: Path = PREFECT_YAML) -> list[dict[str, Any]]:
     """What prefect.yaml says, entry by entry."""
-    yaml: Any = importlib.import_module("yaml")  # it comes with Prefect, without types
-    found: list[dict[str, Any]] = yaml.safe_load(path.read_text())["deployments"]
+    found: list[dict[str, Any]] = written_yaml(path)["deployments"]
     return found
 
 
@@ -114,18 +119,19 @@ def staged(
     server: PrefectServer,
     folder: Path,
     config: Mapping[str, Any] | None = None,
+    entries: Collection[str] = ("dev",),
     **over: Any,
 ) -> Iterator[Stage]:
     """The project, `config` merged into its own, with one environment, `over` merged into that,
-    and the deployments of dev in prefect.yaml made for it; no worker yet."""
+    and the deployments of prefect.yaml with the names `entries` made for it; no worker yet."""
     name = bench.project
     environments = {"dev": None, name: bench.environment(bench.port, **over)}
     bench.configure(**{**(config or {}), "environments": environments})
     state = State(folder)
-    with httpx.Client(base_url=server.api_url, timeout=30, trust_env=False) as client:
+    with server.client() as client:
         stage = Stage(bench, server, Api(client), state, name)
         ensure_work_pool(server, name)
-        deploy_all(_rewritten(name, state.folder("deploy")), server, state=state)
+        deploy_all(_rewritten(entries, name, state.folder("deploy")), server, state=state)
         try:
             yield stage
         finally:
@@ -133,21 +139,24 @@ def staged(
             client.delete(f"/work_pools/{name}")
 
 
-def _rewritten(name: str, folder: Path) -> Path:
-    """prefect.yaml with the entries of dev, for the environment and work pool `name`."""
-    entries = [
+def _rewritten(entries: Collection[str], name: str, folder: Path) -> Path:
+    """prefect.yaml with these entries, for the environment and work pool `name`."""
+    written = [
         {
             **entry,
             "name": name,
             "tags": [name, *entry["tags"][1:]],
-            "parameters": {**entry["parameters"], "environment": name},
+            "parameters": {
+                key: name if key == "environment" else value
+                for key, value in entry["parameters"].items()
+            },
             "work_pool": {**entry["work_pool"], "name": name},
         }
         for entry in written_deployments()
-        if entry["name"] == "dev"
+        if entry["name"] in entries
     ]
     path = folder / "prefect.yaml"
-    path.write_text(json.dumps({"name": "fairlead", "deployments": entries}))  # JSON is YAML
+    path.write_text(json.dumps({**written_yaml(), "deployments": written}))  # JSON is YAML
     return path
 
 

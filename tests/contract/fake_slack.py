@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tests.contract.loopback import Answer, Asked, serving
 
@@ -17,16 +18,18 @@ CHANNELS = {"#releases": "C024BE91L", "C024BE91L": "C024BE91L"}
 JSON_SENT = "application/json;charset=utf-8"
 _BOTH = {"channel", "text", "blocks", "parse", "link_names"}
 ARGUMENTS = {
-    "/api/chat.postMessage": _BOTH | {"thread_ts", "unfurl_links", "unfurl_media"},
+    "/api/chat.postMessage": _BOTH | {"thread_ts", "unfurl_links", "unfurl_media", "metadata"},
     "/api/chat.update": _BOTH | {"ts"},
 }
 
 
 @dataclass
 class FakeSlack:
-    """`messages` by ts as they are now; `scripted` answers go out first; `asked` collects."""
+    """`messages` by ts as they are now, and their `metadata`; `scripted` answers go out first;
+    `asked` collects."""
 
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     scripted: list[Answer] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
 
@@ -35,6 +38,8 @@ class FakeSlack:
         return self.scripted.pop(0) if self.scripted else self.do(asked)
 
     def do(self, asked: Asked) -> Answer:
+        if asked.path in {"/api/conversations.history", "/api/conversations.replies"}:
+            return self.look(asked)
         known, given = ARGUMENTS.get(asked.path, set()), json.loads(asked.body)
         rules = {
             "unknown_method": asked.method == "POST" and known,
@@ -48,13 +53,31 @@ class FakeSlack:
         broken = next((code for code, kept in rules.items() if not kept), None)
         return refused(broken) if broken else self.keep(given)
 
+    def look(self, asked: Asked) -> Answer:
+        """A channel's messages without those in threads, or the thread of one with it in front."""
+        given = dict(parse_qsl(asked.body.decode()))
+        if asked.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return refused("invalid_auth")
+        if given["channel"] not in CHANNELS.values():
+            return refused("channel_not_found")
+        thread = given.get("ts")
+        found = [
+            {"ts": ts, "text": message["text"], "metadata": self.metadata[ts]}
+            for ts, message in self.messages.items()
+            if message.get("thread_ts") == thread or ts == thread
+        ]
+        return ok({"messages": found, "has_more": False})
+
     def keep(self, given: Mapping[str, Any]) -> Answer:
         ts = given.get("ts") or f"1700000000.{len(self.messages):06}"
         if "ts" in given and ts not in self.messages:
             return refused("message_not_found")
         if given.get("thread_ts", ts) not in {ts, *self.messages}:
             return refused("thread_not_found")
-        self.messages[ts] = {key: value for key, value in given.items() if key != "ts"}
+        self.messages[ts] = {
+            key: value for key, value in given.items() if key not in {"ts", "metadata"}
+        }
+        self.metadata.setdefault(ts, given.get("metadata"))
         return ok({"channel": CHANNELS[given["channel"]], "ts": ts})
 
 

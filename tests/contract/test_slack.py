@@ -8,13 +8,21 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from fairlead.model import ReleaseKind, ReleaseState, StepName
-from fairlead.notify import Notice, NotificationFailed, Posted, SlackNotifier
+from fairlead.model import (
+    Message,
+    MessageKind,
+    Outgoing,
+    ReleaseKind,
+    ReleaseState,
+    StepName,
+)
+from fairlead.notify import Notice, NotificationFailed, SlackNotifier
 from fairlead.notify.slack_message import build_message, build_reply
 from tests.contract.fake_slack import JSON, TOKEN, FakeSlack, ok, refused, running_slack
 from tests.contract.loopback import Answer, Asked, serving
@@ -55,24 +63,108 @@ def notifier(api: str, **changes: Any) -> SlackNotifier:
     return SlackNotifier(**{**settings, **changes})
 
 
+def outgoing(
+    notice: Notice = NOTICE,
+    kind: MessageKind = MessageKind.STATE,
+    *,
+    id: int = 1,
+    reference: str | None = None,
+    uncertain: bool = False,
+    attempts: int = 1,
+    subject: str = "run 1",
+) -> Outgoing:
+    body = build_message(notice) if kind is MessageKind.STATE else build_reply(notice)
+    return Outgoing(
+        id=id,
+        message=Message("slack:#releases", subject, kind, body),
+        written_at=datetime.now(UTC),
+        attempts=attempts,
+        uncertain=uncertain,
+        problem=None,
+        outcome=None,
+        ended_at=None,
+        reference=reference,
+    )
+
+
 def test_a_release_is_one_message_with_a_thread(slack: tuple[FakeSlack, str]) -> None:
     fake, api = slack
-    posted = notifier(api).post(NOTICE)
-    assert posted == Posted("C024BE91L", "1700000000.000000")
+    reference = notifier(api).deliver(outgoing())
+    assert reference == "C024BE91L/1700000000.000000"
     quiet = {"unfurl_links": False, "unfurl_media": False}
-    assert fake.messages == {posted.ts: {"channel": "#releases", **quiet, **build_message(NOTICE)}}
+    ts = "1700000000.000000"
+    assert fake.messages == {ts: {"channel": "#releases", **quiet, **build_message(NOTICE)}}
     for _ in range(2):
-        notifier(api).update(posted, FAILED)
+        assert notifier(api).deliver(outgoing(FAILED, reference=reference)) == reference
     changed = {"channel": "C024BE91L", **build_message(FAILED)}
-    assert fake.messages == {posted.ts: changed}
-    notifier(api).reply(posted, FAILED)
-    reply = {"channel": "C024BE91L", "thread_ts": posted.ts, **quiet, **build_reply(FAILED)}
+    assert fake.messages == {ts: changed}
+    details = outgoing(FAILED, MessageKind.DETAIL, reference=reference)
+    assert notifier(api).deliver(details) is None
+    reply = {"channel": "C024BE91L", "thread_ts": ts, **quiet, **build_reply(FAILED)}
     assert list(fake.messages.values()) == [changed, reply]
+
+
+def test_a_message_that_somebody_deleted_is_posted_anew(slack: tuple[FakeSlack, str]) -> None:
+    fake, api = slack
+    new = notifier(api).deliver(outgoing(FAILED, reference="C024BE91L/1.0"))
+    assert new == "C024BE91L/1700000000.000000"
+    assert [message["text"] for message in fake.messages.values()] == [
+        build_message(FAILED)["text"]
+    ]
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_what_may_have_arrived_is_looked_for_and_not_sent_again(
+    slack: tuple[FakeSlack, str], kind: MessageKind
+) -> None:
+    fake, api = slack
+    ours = notifier(api, channel="C024BE91L")
+    shown = ours.deliver(outgoing(id=7)) if kind is MessageKind.DETAIL else None
+    first = outgoing(FAILED, kind, id=8, reference=shown)
+    ours.deliver(first)
+    before = dict(fake.messages)
+    again = ours.deliver(replace(first, uncertain=True, attempts=2))
+    assert list(fake.messages) == list(before)
+    assert again == (None if shown else "C024BE91L/1700000000.000000")
+    other = outgoing(
+        FAILED, kind, id=9, reference=shown, uncertain=True, attempts=2, subject="run 2"
+    )
+    ours.deliver(other)
+    assert len(fake.messages) == len(before) + 1  # another one had not arrived
+
+
+def test_a_state_takes_the_place_of_an_older_one_that_may_have_arrived(
+    slack: tuple[FakeSlack, str],
+) -> None:
+    fake, api = slack
+    ours = notifier(api, channel="C024BE91L")
+    ours.deliver(outgoing(NOTICE, id=1))
+    assert ours.deliver(outgoing(FAILED, id=2, uncertain=True)) == "C024BE91L/1700000000.000000"
+    (shown,) = fake.messages.values()
+    assert shown["text"] == build_message(FAILED)["text"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "scripted"),
+    [("#releases", []), ("C024BE91L", [refused("missing_scope")])],
+)
+def test_what_cannot_be_looked_for_is_not_sent_again(
+    slack: tuple[FakeSlack, str], channel: str, scripted: list[Answer]
+) -> None:
+    fake, api = slack
+    fake.scripted = scripted
+    with pytest.raises(NotificationFailed) as caught:
+        notifier(api, channel=channel).deliver(outgoing(uncertain=True, attempts=2))
+    assert (caught.value.code, caught.value.lasting) == ("not_found_out", True)
+    assert fake.messages == {}
+    fake.scripted = scripted
+    notifier(api, channel=channel).deliver(outgoing(FAILED, uncertain=True, attempts=1))
+    assert len(fake.messages) == 1  # a newer state was never sent
 
 
 def test_a_request_is_as_the_documentation_wants_it(slack: tuple[FakeSlack, str]) -> None:
     fake, api = slack
-    notifier(api).post(NOTICE)
+    notifier(api).deliver(outgoing())
     (asked,) = fake.asked
     assert (asked.method, asked.target) == ("POST", "/api/chat.postMessage")
     assert asked.headers["Authorization"] == f"Bearer {TOKEN}"
@@ -99,36 +191,47 @@ def test_a_request_is_as_the_documentation_wants_it(slack: tuple[FakeSlack, str]
         "link_names": False,
         "unfurl_links": False,
         "unfurl_media": False,
+        "metadata": {
+            "event_type": "fairlead_message",
+            "event_payload": {"subject": "run 1", "shows": "state"},
+        },
     }
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "next_step"),
+    ("answer", "code", "uncertain", "next_step"),
     [
-        (refused("invalid_auth"), "invalid_auth", "Set the bot's token where [notify.slack] token "
+        (refused("invalid_auth"), "invalid_auth", False,
+         "Set the bot's token where [notify.slack] token "
          "says, then try: fairlead check"),
-        (refused("not_in_channel"), "not_in_channel", "Name a channel that is there and invite "
+        (refused("not_in_channel"), "not_in_channel", False,
+         "Name a channel that is there and invite "
          "the bot to it: /invite @fairlead"),
-        (refused("missing_scope"), "missing_scope", "Give the bot the scope chat:write and install "
+        (refused("missing_scope"), "missing_scope", False,
+         "Give the bot the scope chat:write and install "
          "it again."),
-        (refused("msg_too_long"), "msg_too_long", "Look the code up: "
+        (refused("msg_too_long"), "msg_too_long", False,
+         "Look the code up: "
          "https://docs.slack.dev/reference/methods/chat.postMessage (msg_too_long)"),
-        (refused("ratelimited"), "ratelimited", "It is tried again later."),
-        (refused("Odd <text>"), "bad_answer", "It is tried again later."),
-        (Answer(500, {}, b"<html>"), "http_500", "It is tried again later."),
-        (Answer(429, {"Retry-After": "3600"}), "http_429", "It is tried again later."),
-        (Answer(429, {"Retry-After": "soon"}), "http_429", "It is tried again later."),
-        (Answer(200, {}, b"<html>"), "bad_answer", "It is tried again later."),
-        (Answer(200, JSON, b"[]"), "bad_answer", "It is tried again later."),
-        (Answer(200, JSON, b"7"), "bad_answer", "It is tried again later."),
-        (Answer(200, {"Content-Type": "application/gzip"}, b"x"), "bad_answer",
+        (refused("ratelimited"), "ratelimited", False,
          "It is tried again later."),
-        (Answer(200, {"Content-Type": "text/html; charset=none"}, b"x"), "bad_answer",
+        (refused("Odd <text>"), "bad_answer", True, "It is tried again later."),
+        (Answer(500, {}, b"<html>"), "http_500", True, "It is tried again later."),
+        (Answer(429, {"Retry-After": "3600"}), "http_429", False,
          "It is tried again later."),
-        (Answer(200, JSON, b"\xff"), "bad_answer", "It is tried again later."),
-        (ok({"channel": "C1"}), "bad_answer", "It is tried again later."),
-        (Answer(raw=b""), "unreachable", "It is tried again later."),
-        (Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), "unreachable",
+        (Answer(429, {"Retry-After": "soon"}), "http_429", False,
+         "It is tried again later."),
+        (Answer(200, {}, b"<html>"), "bad_answer", True, "It is tried again later."),
+        (Answer(200, JSON, b"[]"), "bad_answer", True, "It is tried again later."),
+        (Answer(200, JSON, b"7"), "bad_answer", True, "It is tried again later."),
+        (Answer(200, {"Content-Type": "application/gzip"}, b"x"), "bad_answer", True,
+         "It is tried again later."),
+        (Answer(200, {"Content-Type": "text/html; charset=none"}, b"x"), "bad_answer", True,
+         "It is tried again later."),
+        (Answer(200, JSON, b"\xff"), "bad_answer", True, "It is tried again later."),
+        (ok({"channel": "C1"}), "bad_answer", True, "It is tried again later."),
+        (Answer(raw=b""), "unreachable", True, "It is tried again later."),
+        (Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), "unreachable", True,
          "It is tried again later."),
     ],
 )  # fmt: skip
@@ -137,13 +240,14 @@ def test_a_refusal_is_told_with_its_code(
     caplog: pytest.LogCaptureFixture,
     answer: Answer,
     code: str,
+    uncertain: bool,
     next_step: str,
 ) -> None:
     fake, api = slack
     fake.scripted = [answer]
     with caplog.at_level(logging.DEBUG), pytest.raises(NotificationFailed) as caught:
-        notifier(api).post(NOTICE)
-    assert caught.value.code == code
+        notifier(api).deliver(outgoing())
+    assert (caught.value.code, caught.value.uncertain) == (code, uncertain)
     assert str(caught.value) == (
         f"Slack did not take a message for #releases: {code}.\n{next_step}"
     )
@@ -153,26 +257,18 @@ def test_a_refusal_is_told_with_its_code(
 
 def test_the_fake_refuses_another_token(slack: tuple[FakeSlack, str]) -> None:
     with pytest.raises(NotificationFailed, match="invalid_auth"):
-        notifier(slack[1], token=SecretStr("xoxb-other")).post(NOTICE)
+        notifier(slack[1], token=SecretStr("xoxb-other")).deliver(outgoing())
 
 
-def test_a_message_that_is_gone_cannot_be_updated(slack: tuple[FakeSlack, str]) -> None:
-    with pytest.raises(NotificationFailed, match="message_not_found"):
-        notifier(slack[1]).update(Posted("C024BE91L", "1.0"), NOTICE)
-
-
-def test_a_rate_limit_is_waited_for_once(slack: tuple[FakeSlack, str]) -> None:
+def test_a_rate_limit_says_how_long_to_wait(slack: tuple[FakeSlack, str]) -> None:
     fake, api = slack
-    limited = Answer(429, {"Retry-After": "1", **JSON}, b'{"ok":false,"error":"ratelimited"}')
-    fake.scripted = [limited]
-    started = time.monotonic()
-    notifier(api).post(NOTICE)
-    assert 1 <= time.monotonic() - started < 3
-    assert len(fake.messages) == 1
-    fake.scripted = [limited, limited]
+    fake.scripted = [
+        Answer(429, {"Retry-After": "31", **JSON}, b'{"ok":false,"error":"ratelimited"}')
+    ]
     with pytest.raises(NotificationFailed) as caught:
-        notifier(api).post(NOTICE)
-    assert caught.value.code == "ratelimited"
+        notifier(api).deliver(outgoing())
+    assert (caught.value.code, caught.value.retry_after) == ("ratelimited", 31)
+    assert not caught.value.uncertain
 
 
 def test_silence_ends() -> None:
@@ -181,13 +277,13 @@ def test_silence_ends() -> None:
         return Answer()
 
     with serving(silent) as address, pytest.raises(NotificationFailed) as caught:
-        notifier(f"http://{address}/api/", timeout=1).post(NOTICE)
+        notifier(f"http://{address}/api/", timeout=1).deliver(outgoing())
     assert caught.value.code == "timeout"
 
 
 def test_nobody_there_is_told() -> None:
     with pytest.raises(NotificationFailed) as caught:
-        notifier("http://127.0.0.1:1/api/").post(NOTICE)
+        notifier("http://127.0.0.1:1/api/").deliver(outgoing())
     assert caught.value.code == "unreachable"
 
 

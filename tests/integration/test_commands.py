@@ -122,11 +122,12 @@ def test_what_runs_where_and_what_was_released_is_told(two: Bench) -> None:
         "             No container was changed. If this command should not run, write your own "
         'list: [migrations] preset = "command", commands = [[…]]\n'
         "\n"
-        "STEP          OUTCOME    TOOK   WHAT\n"
-        "preflight     succeeded  #  1 host(s) answer\n"
-        f"verify_build  succeeded  #  web {image.digest[7:19]}\n"
-        "pull_images   succeeded  #  all there\n"
-        "migrate       failed     #  failed after it had begun app.v2\n"
+        "STEP             OUTCOME    TOOK   WHAT\n"
+        "preflight        succeeded  #  1 host(s) answer\n"
+        f"verify_build     succeeded  #  web {image.digest[7:19]}\n"
+        "plan_migrations  succeeded  #  nobody knows what the project's own commands would change\n"
+        "pull_images      succeeded  #  all there\n"
+        "migrate          failed     #  failed after it had begun app.v2\n"
         "\n"
         "SERVICE  IMAGE\n"
         f"web      {two.registry}/{name}/web@{image.digest}\n"
@@ -182,6 +183,9 @@ def test_everything_that_is_listed_comes_as_json_too(two: Bench) -> None:
         "release": plain(failed),
         "steps": plain(steps),
         "images": plain(images),
+        "backup": None,
+        "tenants": [],
+        "preview": None,
     }
     assert tags == sorted(
         [

@@ -57,6 +57,7 @@ def test_release_that_cannot_be_pulled_fails_before_the_migration_and_leaves_not
     assert [(step.name, step.attempt, step.outcome) for step in bench.steps(full.id)] == [
         (StepName.PREFLIGHT, 1, StepOutcome.SUCCEEDED),
         (StepName.VERIFY_BUILD, 1, StepOutcome.SUCCEEDED),
+        (StepName.PLAN_MIGRATIONS, 1, StepOutcome.SUCCEEDED),
         (StepName.PULL_IMAGES, 1, StepOutcome.FAILED),
     ]
     assert on(host) == there
@@ -83,7 +84,7 @@ def fill(host: SecondEngine) -> None:
 def on(host: SecondEngine) -> tuple[list[str], list[str]]:
     """The containers, each with its state, and the images."""
     with closing(host.client()) as client:
-        found = client.containers.list(all=True)
+        found = client.containers.list(all=True, ignore_removed=True)
         containers = sorted(f"{container.name} {container.status}" for container in found)
         return containers, sorted(str(image.id) for image in client.images.list())
 

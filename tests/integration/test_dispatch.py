@@ -107,6 +107,14 @@ def test_delivery_is_kept_once_under_its_guid_and_its_subject(store: Store) -> N
     assert (other.request, new) == (f"other/dev/{WISH.guid}", True)
 
 
+def test_delivery_is_found_by_the_request_it_became(store: Store) -> None:
+    kept, _ = store.deliveries.keep("shop", WISH)
+    assert store.deliveries.of_request("shop", kept.request) == kept
+    assert store.deliveries.of_request("shop", f"shop/uat/{WISH.guid}") is None
+    assert store.deliveries.of_request("shop", "any name") is None
+    assert store.deliveries.of_request("other", kept.request) is None
+
+
 def test_deliveries_are_claimed_one_at_a_time_in_each_environment(store: Store) -> None:
     for number, environment in enumerate(["dev", "dev", "uat"], 1):
         store.deliveries.keep("shop", another(number, environment))
@@ -158,14 +166,6 @@ def test_what_a_delivery_can_not_be_is_refused(store: Store, change: str, constr
             connection.execute(f"update delivery set {change}".encode())
 
     assert refused_by(act) == constraint
-
-
-def test_store_of_the_version_before_is_brought_forward(store_url: str) -> None:
-    with psycopg.connect(store_url, autocommit=True) as connection:
-        connection.execute("drop table fairlead.delivery")
-        connection.execute("update fairlead.schema_version set version_num = '0001'")
-    with open_store({"FAIRLEAD_STORE_URL": store_url}) as opened:
-        assert opened.deliveries.keep("shop", WISH)[1]
 
 
 def refused_by(act: Callable[[], object]) -> str | None:

@@ -4,6 +4,7 @@ import getpass
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tests.bench.prefect import PREFECT_YAML, Api, Stage, staged, wait_for, writ
 STEPS = [
     "preflight",
     "verify_build",
+    "plan_migrations",
     "pull_images",
     "migrate",
     "deploy",
@@ -110,6 +112,15 @@ FORMS: dict[str, dict[str, Any]] = {
         "wait_minutes": WAIT,
         "request_id": REQUEST,
     },
+    "watch_drift": {},
+    "promote": {},
+    "prune": {
+        "dry_run": {
+            "type": "boolean",
+            "default": False,
+            "description": "Only say what would be removed.",
+        },
+    },
 }
 REQUIRED = {"release": ["environment", "sha"], "rollback": ["environment"]}
 
@@ -135,19 +146,35 @@ def test_prefect_yaml_arrives_as_it_is_written(
                     "name": found["work_pool_name"],
                     "job_variables": found["job_variables"],
                 },
+                **scheduling_of(found),
             } == entry, "Prefect drops what it does not know, without a word"
             assert found["enforce_parameter_schema"]
-            assert (found["paused"], found["schedules"]) == (False, [])
+            assert not found["paused"]
             assert form_of(found) == FORMS[flow]
-            assert sorted(found["parameter_openapi_schema"]["required"]) == REQUIRED[flow]
+            required = found["parameter_openapi_schema"].get("required", [])
+            assert sorted(required) == REQUIRED.get(flow, [])
         place = f"/deployments/{api.deployment('release/dev')['id']}/create_flow_run"
         refused = api.ask("POST", place, {"parameters": {"sha": "1a2b3c4"}}, code=409)
         assert refused == {
             "detail": "Error creating flow run: Validation failed for field 'sha'. "
             "Failure reason: '1a2b3c4' does not match '^[0-9a-f]{40}$'"
         }
-    assert {entry["name"] for entry in written} == {"dev", "uat", "prod"}
+    assert {entry["name"] for entry in written} == {"dev", "uat", "prod", "all"}
     assert {entry["work_pool"]["name"] for entry in written} == {POOL}
+
+
+def scheduling_of(deployment: dict[str, Any]) -> dict[str, Any]:
+    """When it runs by itself, and what becomes of a run that begins while one goes on."""
+    limit = deployment["global_concurrency_limit"]
+    schedules = [
+        {key: one["schedule"][key] for key in ("cron", "timezone")} | {"active": one["active"]}
+        for one in deployment["schedules"]
+    ]
+    options = deployment["concurrency_options"] or {}
+    strategy = {"collision_strategy": options.get("collision_strategy")}
+    alone = {"limit": limit["limit"], **strategy} if limit else None
+    found = {"schedules": schedules, "concurrency_limit": alone}
+    return {key: value for key, value in found.items() if value}
 
 
 def form_of(deployment: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -322,11 +349,12 @@ def test_command_tells_that_no_worker_is_there_and_ctrl_c_ends_only_the_followin
     ) as command:
         assert command.stdout is not None
         told = command.stdout.readline()
+        time.sleep(1)  # Rich, interrupted while it prints a line, prints it once more
         command.send_signal(signal.SIGINT)
         rest, complaints = command.communicate(timeout=20)
     assert (told, rest, complaints, command.returncode) == (
         "No worker has taken the run for 2 s. Is one running? "
-        f"prefect worker start --pool {stage.environment}\n",
+        f"fairlead worker {stage.environment}\n",
         "The release goes on. Look at it: fairlead history. Stop it: cancel it in Prefect.\n",
         "",
         130,

@@ -3,6 +3,18 @@
 from fairlead.model import ReleaseState, StepName, StepOutcome
 from tests.bench.bench import Bench
 
+# Those of a release that nobody has to approve, that nobody is told of and that goes well, without
+# a database.
+LEFT_OUT = {
+    StepName.APPROVE,
+    StepName.BACKUP_DATABASE,
+    StepName.CHECK_DATA,
+    StepName.NOTIFY,
+    StepName.ROLL_BACK,
+    StepName.ROLL_BACK_DATABASE,
+    StepName.SETTLE,
+}
+
 
 def test_release_serves_what_was_asked_for_and_records_it(bench: Bench) -> None:
     sha = bench.push("v1")
@@ -16,11 +28,7 @@ def test_release_serves_what_was_asked_for_and_records_it(bench: Bench) -> None:
     )
     assert "succeeded" in done.stdout
     outcomes = {step.name: step.outcome for step in bench.steps(release.id)}
-    assert outcomes == {
-        name: StepOutcome.SUCCEEDED
-        for name in StepName
-        if name not in (StepName.NOTIFY, StepName.ROLL_BACK, StepName.SETTLE)
-    }
+    assert outcomes == dict.fromkeys({*StepName} - LEFT_OUT, StepOutcome.SUCCEEDED)
 
 
 def test_second_release_replaces_the_first_and_keeps_it_to_go_back_to(bench: Bench) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from fairlead.model import Release, ReleaseState, StepName, StepOutcome
+from fairlead.model import Release, ReleaseState, StepName
 from tests.bench.bench import Bench, sha_of
-from tests.bench.dying import flow_process, gates, settled, until
+from tests.bench.dying import due, flow_process, gates, holding, settled, until
 from tests.contract.fake_slack import TOKEN, FakeSlack, refused, running_slack
 from tests.contract.loopback import Answer, Asked, serving
 
@@ -62,21 +62,23 @@ def text_of(message: dict[str, Any]) -> str:
     return text
 
 
-def tell(bench: Bench, api: str, token: str = "env:SLACK_TOKEN") -> None:
-    slack = {"channel": "#releases", "token": token, "api": api}
+def tell(
+    bench: Bench, api: str, token: str = "env:SLACK_TOKEN", channel: str = "#releases"
+) -> None:
+    slack = {"channel": channel, "token": token, "api": api}
     bench.environ |= {"SLACK_TOKEN": TOKEN, "NO_PROXY": "127.0.0.1"}
     bench.configure(environments={"dev": {"notify": {"slack": slack}}})
 
 
-def notices(bench: Bench) -> list[tuple[str, str | None, str | None]]:
-    """State, message and problem of each release that was told of."""
+def outbox(bench: Bench) -> list[tuple[str, str | None, str | None]]:
+    """Each message that was to be told: what became of it, and the problem."""
 
     def look(store: Any) -> list[tuple[str, str | None, str | None]]:
         with store.database.transaction() as connection:
             rows = connection.execute(
-                "select state, message_id, error from notice order by release"
+                "select destination, outcome, problem from outbox order by id"
             ).fetchall()
-        return [(row["state"], row["message_id"], row["error"]) for row in rows]
+        return [(row["destination"], row["outcome"], row["problem"]) for row in rows]
 
     found: list[tuple[str, str | None, str | None]] = bench.read(look)
     return found
@@ -96,18 +98,25 @@ def test_good_release_is_one_message_that_is_brought_up_to_date(
     bench.release(sha, reason="fix the price of veal")
     begun = f"… Release 1: {bench.project} {sha[:7]} to dev is running"
     ended = f"✔ Release 1: {bench.project} {sha[:7]} to dev succeeded"
-    assert channel.asked() == [("chat.postMessage", begun), ("chat.update", ended)]
+    calls = channel.asked()
+    assert calls[0] == ("chat.postMessage", begun)
+    assert set(calls[1:-1]) == {("chat.update", begun)}
+    assert calls[-1] == ("chat.update", ended)
     assert channel.shown() == [
         f"*{ended}*\n"
         "Asked for by: tester\nWhy: fix the price of veal\nTime: …\n"
         "Requests meanwhile: … answered, 0 lost\n"
         f"{channel.links()}"
     ]
-    assert notices(bench) == [("succeeded", "C024BE91L/1700000000.000000", None)]
-    first = text_of(json.loads(channel.fake.asked[0].body))
-    assert first == (
-        f"*{begun}*\nAsked for by: tester\nWhy: fix the price of veal\nTime: …\n{channel.links()}"
+    told = [text_of(json.loads(asked.body)) for asked in channel.fake.asked]
+    assert told[0] == (
+        f"*{begun}*\nAsked for by: tester\nWhy: fix the price of veal\nStep: preflight\n"
+        f"Time: …\n{channel.links()}"
     )
+    steps = re.findall(r"Step: (\w+)", "".join(told))
+    assert steps == sorted(steps, key=[str(name) for name in StepName].index)
+    assert len(set(steps)) >= 5
+    assert {outcome for _, outcome, _ in outbox(bench)} <= {"sent", "superseded"}
 
 
 def test_release_that_does_not_come_is_told_with_its_reason_and_what_serves(
@@ -203,11 +212,7 @@ def test_release_that_is_put_back_or_cannot_be_is_told_with_what_to_do(
         "What to do: Mend the second error, then: fairlead settle dev\n"
         "All of it: `fairlead show 3 --verbose`"
     )
-    assert [state for state, _, _ in notices(bench)] == [
-        "succeeded",
-        "rolled_back",
-        "rollback_failed",
-    ]
+    assert {outcome for _, outcome, _ in outbox(bench)} <= {"sent", "superseded"}
 
 
 def test_release_whose_process_died_is_told_once_it_is_settled(
@@ -259,23 +264,30 @@ def lose_what_runs(bench: Bench, release: Release) -> str:
 def test_slack_that_is_away_or_says_no_or_hangs_never_fails_a_release(
     bench: Bench, channel: Channel
 ) -> None:
-    channel.fake.scripted = [refused("not_in_channel")] * 2
+    channel.fake.scripted = [refused("not_in_channel")] * 20
     problems = [succeeds(bench, "v1")]
-    tell(bench, "http://127.0.0.1:1/api/")
+    tell(bench, "http://127.0.0.1:1/api/", channel="#away")
     problems.append(succeeds(bench, "v2"))
     with serving(silent) as address:
-        tell(bench, f"http://{address}/api/")
+        tell(bench, f"http://{address}/api/", channel="#silent")
         problems.append(succeeds(bench, "v3"))
-    tell(bench, channel.api, token="env:NO_SUCH_TOKEN")
+    tell(bench, channel.api, channel="#no-token", token="env:NO_SUCH_TOKEN")
     problems.append(succeeds(bench, "v4"))
     assert problems == [
-        "Slack did not take a message for #releases: not_in_channel.",
-        "Slack did not take a message for #releases: unreachable.",
-        "Slack did not take a message for #releases: timeout.",
-        "The secret env:NO_SUCH_TOKEN is not there: the environment variable is not set.",
+        "Slack did not take a message for #releases: not_in_channel. It is tried again.",
+        "Slack did not take a message for #away: unreachable. It is tried again.",
+        "Slack did not take a message for #silent: timeout. It is tried again.",
+        "The secret env:NO_SUCH_TOKEN is not there: the environment variable is not set. "
+        "It is tried again.",
     ]
-    assert notices(bench) == [("succeeded", None, problem) for problem in problems]
     assert bench.serves() == "v4"
+
+
+def told_of(bench: Bench, sha: str) -> str:
+    """What the history of its release says of telling."""
+    release = bench.release(sha)
+    (step,) = (step for step in bench.steps(release.id) if step.name is StepName.NOTIFY)
+    return step.detail
 
 
 def silent(_: Asked) -> Answer:
@@ -285,8 +297,82 @@ def silent(_: Asked) -> Answer:
 
 def succeeds(bench: Bench, version: str) -> str:
     """The release does; what its history says of telling."""
-    release = bench.release(bench.push(version))
-    assert release.state is ReleaseState.SUCCEEDED
-    (step,) = (step for step in bench.steps(release.id) if step.name is StepName.NOTIFY)
-    assert step.outcome is StepOutcome.SUCCEEDED
-    return step.detail
+    detail = told_of(bench, bench.push(version))
+    assert bench.history()[0].state is ReleaseState.SUCCEEDED
+    return detail
+
+
+def test_what_slack_missed_is_told_in_order_when_it_is_back(bench: Bench, channel: Channel) -> None:
+    tell(bench, channel.api, channel="C024BE91L")
+    channel.fake.scripted = [refused("fatal_error")] * 20
+    first, bug = bench.push("v1"), bench.push("v2", BEHAVIOUR="bug")
+    assert told_of(bench, first).endswith(": fatal_error. It is tried again.")
+    bench.release(bug)
+    assert channel.fake.messages == {}
+    waiting = [one for one in outbox(bench) if one[1] is None]
+    assert len(waiting) == 3  # how the first ended, how the second ended, and its details
+    channel.fake.scripted.clear()
+    due(bench)
+    told = bench.fairlead("notify", "--once")
+    assert told.stdout == "3 messages sent.\n"
+    assert [text.partition("\n")[0] for text in channel.shown()] == [
+        f"*✔ Release 1: {bench.project} {first[:7]} to dev succeeded*",
+        f"*✖ Release 2: {bench.project} {bug[:7]} to dev failed and was put back. "
+        f"The old version {first[:7]} serves again*",
+        "*What went wrong at check_health, release 2*",
+    ]
+    assert bench.fairlead("notify", "--once").stdout == "0 messages sent.\n"
+
+
+def test_each_channel_hears_what_it_wants_to(bench: Bench, channel: Channel) -> None:
+    everything = {"channel": "#releases", "token": "env:SLACK_TOKEN", "api": channel.api}
+    alarms = {**everything, "channel": "C024BE91L", "at_least": "error"}
+    bench.configure(environments={"dev": {"notify": {"slack": [everything, alarms]}}})
+    good, bad = bench.push("v1"), bench.push("v2", MIGRATE="fail")
+    bench.release(good)
+    assert [message["channel"] for message in channel.fake.messages.values()] == ["C024BE91L"]
+    channel.forget()
+    bench.release(bad)
+    posted = [
+        (given["channel"], "thread_ts" in given)
+        for asked in channel.fake.asked
+        if asked.path == "/api/chat.postMessage" and (given := json.loads(asked.body))
+    ]
+    assert sorted(posted) == [
+        ("#releases", False),
+        ("C024BE91L", False),
+        ("C024BE91L", True),
+        ("C024BE91L", True),
+    ]
+
+
+def test_release_that_waits_for_another_is_told_from_the_beginning(
+    bench: Bench, channel: Channel
+) -> None:
+    sha = bench.push("v1")
+    with holding(bench):
+        bench.release(sha, wait_minutes=0.02)
+    assert len(channel.shown()) == 1
+    assert [text for _, text in channel.asked()] == [
+        f"… Release: {bench.project} {sha[:7]} to dev waits",
+        f"✖ Release 1: {bench.project} {sha[:7]} to dev was refused. Nothing was touched",
+    ]
+    assert "Waits: dev is being changed by" in text_of(json.loads(channel.fake.asked[0].body))
+
+
+def test_release_whose_process_dies_after_its_end_is_told_by_the_next_look(
+    bench: Bench, channel: Channel
+) -> None:
+    sha = bench.push("v1")
+    with gates(bench) as closed:
+        closed.after(StepName.RETIRE)
+        with flow_process(bench, "release", environment="dev", sha=sha) as flow:
+            until(closed.waiting, "it has put the old one to rest")
+            flow.kill()
+            closed.drop_waiting()
+            closed.forget()
+    until(lambda: not bench.read(lambda store: store.leases.live(bench.project)), "it is dead")
+    due(bench)
+    bench.fairlead("notify", "--once")
+    (told,) = channel.shown()
+    assert told.startswith(f"*✔ Release 1: {bench.project} {sha[:7]} to dev succeeded*")

@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -16,8 +17,20 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from examples.stand.postgres import Postgres, create_database
-from fairlead.errors import StoreUnreachable
-from fairlead.model import Release, ReleaseState, Request, StepName, StepOutcome
+from fairlead.errors import StoreEncoded, StoreUnreachable
+from fairlead.model import (
+    Backup,
+    BackupKind,
+    BackupState,
+    Message,
+    MessageKind,
+    Release,
+    ReleaseState,
+    Request,
+    StepName,
+    StepOutcome,
+    TenantMigration,
+)
 from fairlead.store import Store, embedded, open_store, schema
 from tests.bench.bench import free_port, sha_of
 
@@ -120,6 +133,101 @@ def test_ledger_never_changes(store: Store) -> None:
     assert refused(lambda: store.ledger.enter("shop/web", "dev-2", "latest")) == (
         "ledger_digest_check"
     )
+
+
+def saved(store: Store, release: int | None = None, environment: str = "dev") -> Backup:
+    return store.backups.begin(
+        "shop",
+        environment,
+        kind=BackupKind.DUMP,
+        release=release,
+        made_by="tester",
+        database="app",
+        system="7",
+        server="PostgreSQL 18.4",
+        database_bytes=10,
+        written={"reset": "", "counts": {"order": 3}},
+    )
+
+
+def test_a_backup_counts_only_once_it_was_proven_somewhere(store: Store) -> None:
+    first = saved(store)
+    assert refused(lambda: saved(store)) == "backup_one_running"
+    saved(store, environment="prod")  # another environment's own
+    nowhere: dict[str, Any] = {"bytes": 1, "manifest": "ab", "drilled": False}
+    assert refused(lambda: store.backups.proven(first.id, place="", **nowhere)) == (
+        "backup_is_somewhere"
+    )
+    with pytest.raises(AssertionError, match="one state after the other"):
+        store.backups.removed(first.id)  # which was never proven
+    proven = store.backups.proven(first.id, place="/b/1", bytes=1, manifest="ab", drilled=True)
+    assert (proven.state, proven.drilled_at) == (BackupState.PROVEN, proven.proven_at)
+    with pytest.raises(AssertionError):
+        store.backups.failed(first.id, "too late")
+    assert store.backups.removed(first.id).state is BackupState.REMOVED
+    assert [one.id for one in store.backups.all("shop", "dev")] == [first.id]
+    assert store.backups.get("shop", "prod", first.id) is None
+
+
+def test_the_backup_of_a_release_is_the_one_that_counts(store: Store) -> None:
+    release = begin(store)
+    assert store.backups.of_release(release.id) is None
+    good = saved(store, release.id)
+    store.backups.proven(good.id, place="/b/1", bytes=1, manifest=None, drilled=False)
+    store.backups.failed(saved(store, release.id).id, "no")
+    found = store.backups.of_release(release.id)
+    assert found is not None
+    assert found.id == good.id
+
+
+def test_the_last_releases_are_kept_with_the_rollbacks_to_them(store: Store) -> None:
+    made = []
+    for _ in range(3):
+        made.append(begin(store).id)
+        store.releases.end(made[-1], ReleaseState.SUCCEEDED)
+    failed = begin(store).id
+    store.releases.end(failed, ReleaseState.FAILED, error="why")
+    assert store.releases.kept("shop", "dev", 2) == {made[1], made[2]}
+    assert store.releases.kept("shop", "dev", 9) == set(made)
+    assert store.releases.kept("shop", "prod", 9) == set()
+
+
+def test_store_of_the_first_version_is_brought_forward_with_what_it_holds(empty_url: str) -> None:
+    schema.migrate(empty_url, "0001")
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("set search_path to fairlead")
+        connection.execute(
+            "insert into release (project, environment, sha, kind, requested_by, requested_via, "
+            "fencing, config, config_digest) values "
+            "('shop', 'dev', %s, 'release', 'alice', 'prefect', 1, '{}', '')",
+            (sha_of("v1"),),
+        )
+        connection.execute(
+            "insert into notice (release, channel, message_id, state) "
+            "values (1, '#releases', 'C1/1.0', 'running')"
+        )
+    with open_store({"FAIRLEAD_STORE_URL": empty_url}) as store:
+        release = store.releases.unfinished("shop", "dev")
+        assert release is not None
+        told = Message("slack:#releases", release.subject, MessageKind.STATE, {"text": "over"})
+        store.outbox.put("shop", [told])
+        outgoing = store.outbox.claim("shop", ["slack:#releases"])
+        assert outgoing is not None
+        assert outgoing.reference == "C1/1.0"
+
+
+def test_store_that_cannot_hold_every_text_is_refused(postgres: Postgres) -> None:
+    server, narrow = postgres.url().rpartition("/")[0], f"narrow_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        made = (
+            "create database {} encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0"
+        )
+        connection.execute(sql.SQL(made).format(sql.Identifier(narrow)))
+        try:
+            with pytest.raises(StoreEncoded, match="encoded as SQL_ASCII"):
+                open_store({"FAIRLEAD_STORE_URL": f"{server}/{narrow}"})
+        finally:
+            connection.execute(sql.SQL("drop database {}").format(sql.Identifier(narrow)))
 
 
 def test_two_processes_at_once_make_the_schema_from_nothing_once(empty_url: str) -> None:
@@ -268,3 +376,13 @@ def test_embedded_store_that_cannot_start_says_so(tmp_path: Path) -> None:
         f"[Errno 17] File exists: '{place}'.\n"
         "Start it, or set FAIRLEAD_STORE_URL. Without it nothing is released."
     )
+
+
+def test_the_last_that_was_told_of_a_tenant_counts(store: Store) -> None:
+    release = begin(store).id
+    retried = TenantMigration("acme", "retried", 0.5, 1, "a.0002", "LockNotAvailable")
+    failed = TenantMigration("globex", "failed", 0.1, 1, "a.0002", "DataError")
+    store.tenants.keep(release, [retried, failed])
+    assert store.tenants.failed(release) == [retried, failed]
+    store.tenants.keep(release, [TenantMigration("acme", "done", 0.2, 2)])
+    assert (store.tenants.failed(release), store.tenants.count(release)) == ([failed], 1)

@@ -76,17 +76,25 @@ def test_release_is_waited_for_and_put_back_at_the_second_ctrl_c(
             env={**bench.environ, "PREFECT_API_URL": running.api},
             stdout=subprocess.DEVNULL,
         ) as asking:
-            until(lambda: len(bench.containers(state="running")) == 2, "the new one was started")
+            until(lambda: len(bench.containers(state="running")) == 2, "the new one is there", 150)
             family = psutil.Process(running.process.pid).children(recursive=True)
             running.process.send_signal(signal.SIGINT)
-            until(lambda: running.has_said("Waiting for release 2 to dev."), "it waits")
+            run = f"release-{sick[:7]}-to-dev"
+            waits = f"releases | Waiting for {run}. Ctrl-C again has it put back."
+            until(lambda: waits in running.said, "it waits")
             running.process.send_signal(signal.SIGINT)
             assert running.process.wait(120) == 0
             assert asking.wait(30) == 4
-    assert running.said[-2:] == [
+    *told, ended, stopped, last = running.said[running.said.index("Stopping.") :]
+    assert told == [
         "Stopping.",
-        "Everything has stopped. The embedded store, if it is used, goes on.",
+        "releases | Taking no more runs.",
+        waits,
+        f"releases | Putting back {run}.",
     ]
+    assert ended.startswith(f"releases | {run}: ")
+    assert stopped == "releases | Stopped."
+    assert last == "Everything has stopped. The embedded store, if it is used, goes on."
     assert [process for process in family if process.is_running()] == []
     assert bench.history()[0].state is ReleaseState.ROLLED_BACK
     assert bench.serves() == "v1"

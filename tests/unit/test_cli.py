@@ -226,7 +226,7 @@ def test_each_command_is_there_under_its_name_and_says_what_it_does(name: str) -
     command = fairlead.get_command(ctx, name)
     assert isinstance(command, click.Command)
     assert command.name == name
-    assert (command.help or "").endswith(".")
+    assert (command.help or "").rstrip().endswith(".")
     options: list[Any] = [option for option in command.params if option.name == "verbose"]
     assert len(options) == 1
 

@@ -69,10 +69,24 @@ def config(**over: Any) -> Config:
 # -- what is accepted ------------------------------------------------------------------------
 
 
+def test_a_database_is_saved_unless_the_config_says_that_it_is_not() -> None:
+    backup = config().environment("dev").backup
+    assert (backup.kind, backup.place, backup.keep, backup.drill) == ("dump", None, 5, False)
+    none = config(environments={"dev": {"backup": {"kind": "none"}}})
+    assert none.environment("dev").backup.kind == "none"
+
+
+def test_unsafe_migrations_are_only_told_unless_the_config_says_more() -> None:
+    policy = config().environment("dev").migrations
+    assert (policy.unsafe, policy.large) == ("warn", 100_000_000)
+    strict = config(environments={"dev": {"migrations": {"unsafe": "refuse", "large_mb": 0.5}}})
+    assert strict.environment("dev").migrations.large == 500_000
+
+
 def test_a_short_config_gets_its_defaults() -> None:
     read = config()
     dev, prod = read.environment("dev"), read.environment("prod")
-    assert read.lease_ttl == 30
+    assert (read.lease_ttl, read.keep_releases, read.github) == (30, 5, None)
     assert read.proxy.image == "caddy:2"
     assert [smoke.path for smoke in read.smoke] == ["/"]
     assert (read.migrations.preset, read.migrations.timeout) == ("auto", 900)
@@ -273,7 +287,68 @@ def test_a_template_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 FRONTEND = {"image": "i", "port": 1}
 DISPATCH = {"secrets": ["env:S"], "repositories": ["acme/shop"]}
 
+GITHUB = {"repository": "owner/shop", "token": "env:T"}
+CHECKED = {"environments": {"dev": {"require_checks": ["test"]}}}
+
 RULES: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        CHECKED,
+        ["environments.dev.require_checks: needs github.repository and github.token"],
+    ),
+    (
+        {**CHECKED, "github": {"repository": "owner/shop"}},
+        ["environments.dev.require_checks: needs github.token"],
+    ),
+    (
+        {"environments": {"dev": {"database": None, "backup": {"kind": "dump"}}}},
+        [
+            "environments.dev.secrets: DATABASE_URL is missing, services.backend needs it",
+            "environments.dev.backup: there is no database to save",
+        ],
+    ),
+    (
+        {"environments": {"dev": {"database": None, "on_failure": "reverse"}}},
+        [
+            "environments.dev.secrets: DATABASE_URL is missing, services.backend needs it",
+            "environments.dev.on_failure: there is no database that could go back",
+        ],
+    ),
+    (
+        {"environments": {"dev": {"on_failure": "restore", "backup": {"kind": "none"}}}},
+        [
+            'environments.dev.on_failure: "restore" needs a backup of kind "dump" or "template"',
+        ],
+    ),
+    (
+        {
+            "migrations": {"preset": "none"},
+            "environments": {"dev": {"on_failure": "reverse"}},
+        },
+        ['environments.dev.on_failure: "reverse" is for Django\'s migrations'],
+    ),
+    (
+        {"environments": {"dev": {"database": None, "migrations": {"unsafe": "refuse"}}}},
+        [
+            "environments.dev.secrets: DATABASE_URL is missing, services.backend needs it",
+            "environments.dev.migrations.unsafe: there is no database to try them on",
+        ],
+    ),
+    (
+        {"environments": {"dev": {"backup": {"kind": "command"}}}},
+        ['environments.dev.backup.command: goes with kind = "command", and that with it'],
+    ),
+    (
+        {"environments": {"dev": {"backup": {"command": ["snapshot"]}}}},
+        ['environments.dev.backup.command: goes with kind = "command", and that with it'],
+    ),
+    (
+        {"environments": {"dev": {"backup": {"place": "s3://b", "access_key": "env:K"}}}},
+        ["environments.dev.backup: access_key and secret_key come together"],
+    ),
+    (
+        {"environments": {"dev": {"backup": {"place": "/b", "endpoint": "https://s3.example"}}}},
+        ["environments.dev.backup.endpoint: goes with place = s3://… only"],
+    ),
     (
         {"registry": {"username": "env:U"}},
         ["registry: username and password come together"],
@@ -376,9 +451,9 @@ SHAPES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"colour": "red"}, ["colour: is not a key Fairlead knows"]),
     (
-        {"repository": "https://github.com/owner/shop"},
+        {"github": {"repository": "https://github.com/owner/shop"}},
         [
-            "repository: string should match pattern "
+            "github.repository: string should match pattern "
             "'^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$', "
             'got "https://github.com/owner/shop"'
         ],
@@ -472,6 +547,25 @@ SHAPES: list[tuple[dict[str, Any], list[str]]] = [
         {"dispatch": {**DISPATCH, "secrets": ["env:A", "env:B", "env:C"]}},
         ["dispatch.secrets: tuple should have at most 2 items after validation, not 3"],
     ),
+    (
+        {"environments": {"dev": {"backup": {"place": "backups"}}}},
+        [
+            "environments.dev.backup.place: should be a folder (/var/backups) "
+            'or s3://bucket/prefix, got "backups"'
+        ],
+    ),
+    (
+        {"environments": {"dev": {"backup": {"place": "s3://b", "access_key": "AKIA"}}}},
+        [
+            "environments.dev.backup.access_key: should be env:NAME, file:path or "
+            "prefect:block-name, not the secret itself",
+            "environments.dev.backup: access_key and secret_key come together",
+        ],
+    ),
+    (
+        {"keep_releases": 0},
+        ['keep_releases: input should be greater than or equal to 1, got "0"'],
+    ),
     ({"lease_ttl": 10**5000}, ["lease_ttl: input should be a valid number"]),
 ]
 
@@ -529,7 +623,7 @@ REFERENCE = "should be env:NAME, file:path or prefect:block-name, not the secret
         ),
         (
             {"environments": {"dev": {"notify": {"slack": {"channel": "#a", "token": "env:"}}}}},
-            f"environments.dev.notify.slack.token: {REFERENCE}",
+            f"environments.dev.notify.slack[0].token: {REFERENCE}",
         ),
         (
             {"registry": {"username": "env:U", "password": "hunter22"}},
@@ -538,6 +632,10 @@ REFERENCE = "should be env:NAME, file:path or prefect:block-name, not the secret
         (
             {"dispatch": {**DISPATCH, "secrets": ["hunter22"]}},
             f"dispatch.secrets[0]: {REFERENCE}",
+        ),
+        (
+            {"github": {"repository": "owner/shop", "token": "hunter22"}},
+            f"github.token: {REFERENCE}",
         ),
     ],
 )
@@ -567,14 +665,30 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are() -> None:
 
 @pytest.mark.parametrize("read", [config(), load(SHOP, {})])
 def test_a_snapshot_reads_back_as_the_same_config(read: Config) -> None:
-    again = Config.model_validate(read.snapshot())
+    again = read.recorded(read.snapshot())
     assert again == read
     assert again.digest("dev") == read.digest("dev")
 
 
+def test_what_was_released_is_gone_back_to_with_the_policy_of_today() -> None:
+    then = config(environments={"dev": {"soak": 10, "domain": "old.example"}})
+    now = config(time_zone="Europe/Berlin", environments={"dev": {"soak": 60, "freeze": []}})
+    again = now.recorded(then.snapshot()).environment("dev")
+    assert (again.soak, again.domain) == (60, "old.example")
+    gone = config(environments={"dev": None, "prod": {"promotes_from": None}})
+    assert gone.recorded(then.snapshot()).environment("dev").domain == "old.example"
+
+
 def test_a_snapshot_holds_neither_who_may_start_a_release_nor_where_its_code_is() -> None:
     assert "dispatch" not in config(dispatch=DISPATCH).snapshot()
-    assert "repository" not in config(repository="owner/shop").snapshot()
+    snapshot = config(github=GITHUB, **CHECKED).snapshot()
+    assert "github" not in snapshot
+    assert "require_checks" not in snapshot["environments"]["dev"]
+
+
+def test_a_snapshot_is_without_what_does_not_decide_how_a_release_runs() -> None:
+    read = config(dispatch=DISPATCH, github={"repository": "shop/shop"}, keep_releases=2)
+    assert read.snapshot() == config().snapshot()
 
 
 @pytest.mark.parametrize(
@@ -600,15 +714,19 @@ def test_the_digest_changes_when_how_it_runs_changes(over: dict[str, Any]) -> No
     "over",
     [
         {"lease_ttl": 60},
-        {"repository": "owner/shop"},
+        {"github": {"repository": "owner/shop"}},
         {"dispatch": DISPATCH},
+        {"keep_releases": 1},
+        {"environments": {"dev": {"backup": {"place": "/backups", "drill": True}}}},
         {"smoke": [{"path": "/up"}]},
         {"migrations": {"timeout": 60}},
         {"registry": {"username": "env:U", "password": "env:P"}},
         {"environments": {"dev": {"soak": 60}}},
         {"environments": {"dev": {"branch": "develop"}}},
         {"environments": {"dev": {"batch": 2}}},
+        {"environments": {"dev": {"migrations": {"unsafe": "refuse", "large_mb": 5}}}},
         {"environments": {"dev": {"freeze": ["fri 16:00 - mon 08:00"]}}},
+        {"github": GITHUB, **CHECKED},
         {"time_zone": "Europe/Berlin"},
         {"environments": {"dev": {"notify": {"slack": {"channel": "#a", "token": "env:T"}}}}},
         {"environments": {"prod": {"env": {"DEBUG": "1"}, "tls": "off"}}},

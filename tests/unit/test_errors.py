@@ -39,6 +39,99 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "The store knows no release 7.\nSee which there are: fairlead history",
     ),
     (
+        errors.UnknownBackup("dev", 7),
+        2,
+        "dev has no backup 7.\nSee which there are: fairlead backups dev",
+    ),
+    (
+        errors.NotReadOnly("prod", "db:5432/app"),
+        3,
+        "The database of prod at db:5432/app gives us a session that could write.\n"
+        "Nothing was read. Have the way to it keep default_transaction_read_only, or connect to "
+        "the server itself: environments.prod.database.direct_url",
+    ),
+    (
+        errors.MaskingIncomplete("app", ['"a.b" = "keep"  # a key'], ["a.gone"]),
+        3,
+        'app has 1 column without a rule: nothing of it leaves.\n[masking.rules]\n"a.b" = "keep"  '
+        "# a key\nThere is no column for the rule a.gone.\n"
+        "Look at each proposal, and put them into fairlead.toml.",
+    ),
+    (
+        errors.MaskingUnfit("app", ['a.b = "null": it is NOT NULL']),
+        3,
+        'Rules do not fit app:\n  a.b = "null": it is NOT NULL\n'
+        "Nothing was touched. Change them in [masking.rules] of fairlead.toml.",
+    ),
+    (
+        errors.MaskingFailed("public.a", "UniqueViolation (23505), a_b_key"),
+        4,
+        "Masking public.a failed: UniqueViolation (23505), a_b_key.\n"
+        "The copy is of no use. Mend the rule in [masking.rules], and begin again.",
+    ),
+    (
+        errors.MaskingNotProven("app", ["public.a.b: 3 values are as in production"]),
+        4,
+        "app is not masked as its rules say:\n  public.a.b: 3 values are as in production\n"
+        "Nobody may have it. Mend the rules in [masking.rules], and begin again.",
+    ),
+    (
+        errors.CannotSave("dev", "there is no pg_dump", "Install it."),
+        3,
+        "The database of dev cannot be saved: there is no pg_dump.\nInstall it.",
+    ),
+    (
+        errors.MigrationsUnsafe("prod", [("shop.0002: public.a.b is dropped", "ALTER TABLE a")]),
+        3,
+        "The migrations are not safe for prod, which refuses that:\n"
+        "    shop.0002: public.a.b is dropped\n        ALTER TABLE a\n"
+        "Split them (expand, release, contract), or have somebody look at it: "
+        'environments.prod.migrations.unsafe = "approve"',
+    ),
+    (
+        errors.CannotPreview("prod", "there is no pg_dump", "Install it."),
+        3,
+        "The migrations of prod cannot be tried: there is no pg_dump.\nInstall it.",
+    ),
+    (
+        errors.LinterMissing("/opt/bin/squawk"),
+        3,
+        "squawk, which reads the SQL of migrations, cannot be run: /opt/bin/squawk.\n"
+        "Install Fairlead again, or: pip install squawk-cli",
+    ),
+    (
+        errors.RestoreRefused("dev", 7, "it is of another database", "Or: --force"),
+        3,
+        "Backup 7 is not restored to dev: it is of another database.\nOr: --force",
+    ),
+    (
+        errors.BackupFailed("dev", "pg_dump ended with exit code 1", ["no"]),
+        4,
+        "Saving the database of dev failed: pg_dump ended with exit code 1. Its last lines:\n"
+        "    no\nNothing was changed. Mend it, then try: fairlead backup dev",
+    ),
+    (
+        errors.DataCheckFailed("dev", ["a is b"] * 21, "Then: x"),
+        4,
+        "The data of dev does not pass once it is migrated:\n"
+        + "  a is b\n" * 20
+        + "  and 1 more\n"
+        "No container was changed: what ran before serves. Mend the data or the migration, and "
+        "release again. Then: x",
+    ),
+    (
+        errors.BackupBroken("/b/1", "1.dat.gz is missing"),
+        4,
+        "The backup at /b/1 is no good: 1.dat.gz is missing.\n"
+        "It counts for nothing, and nothing was changed.",
+    ),
+    (
+        errors.RestoreFailed("dev", 7, "pg_restore ended with exit code 1", ["no"]),
+        4,
+        "Restoring backup 7 to dev failed: pg_restore ended with exit code 1. Its last lines:\n"
+        "    no\ndev has the database that it had; mend it and try again.",
+    ),
+    (
         errors.ConfigError("f.toml", ["a: is b"]),
         2,
         "f.toml: 1 error\n  a: is b\nMend the file and try: fairlead check",
@@ -53,6 +146,29 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         2,
         "There is no config at f.toml.\n"
         "Name yours (--config FILE, or FAIRLEAD_CONFIG), or write one: fairlead init",
+    ),
+    (
+        errors.WaitsForApproval("prod", 7),
+        6,
+        "Release 7 to prod waits for somebody to approve it.\n"
+        "fairlead approve 7 --reason WHY, or: fairlead refuse 7",
+    ),
+    (
+        errors.NotApproved("prod", 7, "alice refused it: not now"),
+        3,
+        "Release 7 to prod was not approved: alice refused it: not now.\n"
+        "Nothing was touched. Ask for it again when it may go on.",
+    ),
+    (
+        errors.ApprovalVoid("prod", "its images are other ones"),
+        3,
+        "What was approved is not what would be done to prod now: its images are other ones.\n"
+        "Nothing was touched. Release again, and have that approved.",
+    ),
+    (
+        errors.CannotDecide(7, "it did not wait for that"),
+        3,
+        "Release 7 cannot be approved or refused: it did not wait for that.\nLook: fairlead show 7",
     ),
     (
         errors.SecretMissing("env:KEY", "the environment variable is not set"),
@@ -98,6 +214,25 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "See who holds it now: fairlead status, then: fairlead settle dev",
     ),
     (
+        errors.GitHubError("GitHub is away.", next_step="Wait."),
+        3,
+        "GitHub is away.\nWait.",
+    ),
+    (
+        errors.ChecksNotPassed("prod", SHA, "o/shop", ["a is red: https://x", "b"], failing=True),
+        3,
+        f"prod takes {SHA[:7]} of o/shop only once its checks have passed "
+        "(environments.prod.require_checks):\n  a is red: https://x\n  b\n"
+        "Mend it and release the new commit, or run the check again at GitHub.",
+    ),
+    (
+        errors.ChecksNotPassed("prod", SHA, "o/shop", ["a is still running"], failing=False),
+        3,
+        f"prod takes {SHA[:7]} of o/shop only once its checks have passed "
+        "(environments.prod.require_checks):\n  a is still running\n"
+        "Wait for it, then release again.",
+    ),
+    (
         errors.TagMissing("r/shop", "dev-1"),
         3,
         "r/shop has no tag dev-1.\nDid the build push it? See what there is: fairlead tags SERVICE",
@@ -127,6 +262,12 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         3,
         "The database of dev at h:5432/d does not let us in: no such database.\n"
         f"Mend the way to it or its password, {CHECK} dev",
+    ),
+    (
+        errors.StoreEncoded("db:5432/fairlead", "SQL_ASCII"),
+        3,
+        "The store at db:5432/fairlead is encoded as SQL_ASCII, and has to be UTF8.\n"
+        "Make a new database: createdb --encoding UTF8 --template template0 NAME",
     ),
     (
         errors.StoreUnreachable("h:5432/d", "refused"),
@@ -184,6 +325,28 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         '[migrations] preset = "command", commands = [[…]]',
     ),
     (
+        errors.TenantsFailed({"acme": "DataError: too long"}, 2, "the canary acme failed"),
+        4,
+        "1 tenant could not be migrated. 2 were not begun: the canary acme failed.\n"
+        "    acme: DataError: too long\n"
+        "Each of them is as it was, and no container was changed. Mend what is said of it and "
+        "release again: only what is left will be done.",
+    ),
+    (
+        errors.CannotReverse("dev", ["shop.0006: Raw SQL operation"]),
+        4,
+        "The database of dev cannot be brought back by its migrations:\n"
+        "  shop.0006: Raw SQL operation\n"
+        "It keeps what was migrated, and nothing was touched.",
+    ),
+    (
+        errors.ReverseFailed("dev", "acme: DataError: too long", ["a"]),
+        4,
+        "Bringing the database of dev back to its migrations failed: acme: DataError: too long. "
+        "Its last lines:\n    a\n"
+        "Every schema is whole, at the migration that it has come to.",
+    ),
+    (
         errors.ContainerFailed("web", "local", "exited with 3", []),
         4,
         "web on local exited with 3. Its last lines:\n    (it printed nothing)",
@@ -214,6 +377,12 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         errors.HealthCheckFailed("https://dev.example/", "answered 500, not 200"),
         4,
         "https://dev.example/ answered 500, not 200.",
+    ),
+    (
+        errors.RunsLeft(["flow run 1", "flow run 2"]),
+        5,
+        "The worker has ended before flow run 1, flow run 2.\n"
+        "What they left is settled by the next release, or by: fairlead settle ENV",
     ),
     (
         errors.RollbackFailed("dev", RuntimeError("first"), RuntimeError("second")),
@@ -278,6 +447,7 @@ def test_every_final_state_has_an_exit_code() -> None:
         "failed": 4,
         "rolled_back": 4,
         "rollback_failed": 5,
+        "waiting": 6,
     }
 
 

@@ -35,8 +35,16 @@ AUTO_DJANGO = "preset auto: django, the image has manage.py and no migrate_schem
                 (("alembic", "upgrade", "head"),), ("preset command: the list of the config",)
             ),
         ),
-        (Migrations(), Abilities(TENANTS), Choice((SHARED, SUPER, EACH), (AUTO_TENANTS,))),
-        (Migrations(), Abilities({"migrate": NOINPUT}), Choice((PLAIN,), (AUTO_DJANGO,))),
+        (
+            Migrations(),
+            Abilities(TENANTS),
+            Choice((SHARED, SUPER, EACH), (AUTO_TENANTS,), django=True),
+        ),
+        (
+            Migrations(),
+            Abilities({"migrate": NOINPUT}),
+            Choice((PLAIN,), (AUTO_DJANGO,), django=True),
+        ),
         (
             Migrations(),
             Abilities(None, "the image has no manage.py"),
@@ -45,7 +53,7 @@ AUTO_DJANGO = "preset auto: django, the image has manage.py and no migrate_schem
         (
             Migrations(preset="django"),
             Abilities(TENANTS),
-            Choice((PLAIN,), ("preset django: named in the config",)),
+            Choice((PLAIN,), ("preset django: named in the config",), django=True),
         ),
         (
             Migrations(),
@@ -60,6 +68,7 @@ AUTO_DJANGO = "preset auto: django, the image has manage.py and no migrate_schem
             Choice(
                 (("uv", "run", "src/manage.py", "migrate", "--fake-initial", "--noinput"),),
                 (AUTO_DJANGO,),
+                django=True,
             ),
         ),
     ],
@@ -75,6 +84,7 @@ def test_a_command_the_project_does_not_have_is_left_out_and_said_so() -> None:
     assert choose(Migrations(), Abilities(has)) == Choice(
         (SHARED, EACH),
         (AUTO_TENANTS, "left out: create_super_tenant, the project has no such command"),
+        django=True,
     )
 
 
@@ -93,6 +103,7 @@ def test_a_flag_the_command_does_not_take_is_left_out_and_said_so() -> None:
             "left out: --no-input of create_super_tenant, which does not take it",
             "left out: --noinput of migrate_schemas, which does not take it",
         ),
+        django=True,
     )
 
 

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from fairlead.model import Image, Release, ReleaseKind, ReleaseState, Step, StepName, StepOutcome
+from fairlead.model import (
+    Backup,
+    BackupKind,
+    BackupState,
+    Image,
+    Release,
+    ReleaseKind,
+    ReleaseState,
+    Step,
+    StepName,
+    StepOutcome,
+)
 from fairlead.report import (
     Story,
     environment_rows,
@@ -96,6 +107,37 @@ LINKS = """\
 
 - [The application](https://dev.example/)
 """
+
+
+def test_a_release_tells_what_was_saved_before_it_and_how_long_that_took() -> None:
+    saved = Backup(
+        id=7,
+        project="shop",
+        environment="dev",
+        release=12,
+        kind=BackupKind.DUMP,
+        state=BackupState.PROVEN,
+        place="/b/7",
+        database="shop",
+        system="1",
+        server="PostgreSQL 16.4",
+        database_bytes=10**9,
+        bytes=206_000_000,
+        manifest="ab",
+        made_by="alice",
+        started_at=BEGAN,
+        ended_at=BEGAN + timedelta(seconds=8.2),
+        proven_at=BEGAN,
+        drilled_at=BEGAN,
+        removed_at=None,
+        error=None,
+    )
+    told = "backup 7\\: dump of shop, 206.0 MB, restored and compared, at /b/7, in 8.2 s"
+    assert f"- Saved before: {told}\n" in release_report(replace(STORY, backup=saved))
+    gone = replace(saved, state=BackupState.REMOVED, removed_at=BEGAN)
+    assert f"- Saved before: {told}, removed since\n" in release_report(replace(STORY, backup=gone))
+    failed = replace(saved, state=BackupState.FAILED, proven_at=None, error="no")
+    assert "- Saved before: backup 7 failed\n" in release_report(replace(STORY, backup=failed))
 
 
 # -- whole -----------------------------------------------------------------------------------

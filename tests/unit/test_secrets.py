@@ -1,11 +1,13 @@
 """References become values in memory, or an error that names the reference and never a value."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fairlead.config import Config, parse
+from fairlead.config import Config, GitHub, parse
 from fairlead.errors import SecretMissing
+from fairlead.project import Project
 from fairlead.secrets import Secrets, secret_references
 
 
@@ -101,3 +103,14 @@ def test_a_missing_secret_stops_unless_what_is_there_will_do() -> None:
     with pytest.raises(SecretMissing):
         secrets.of_environment(config(), "dev")
     assert list(secrets.of_environment(config(), "dev", strict=False)) == ["KEY"]
+
+
+def test_the_token_for_github_is_hidden_once_it_is_known() -> None:
+    token = "github_pat_planted"
+    github = GitHub(repository="o/shop", token="env:TOKEN")
+    asking = config().model_copy(update={"github": github})
+    values = {"URL": "postgresql://h", "DIRECT": "postgresql://h", "KEY": "k", "TOKEN": token}
+    nothing: Any = None  # no store is needed for it
+    project = Project(asking, nothing, Secrets(values))
+    project.know_secrets(config(), "dev")  # an old config, as when going back
+    assert project.redact(f"Bearer {token}!") == "Bearer ***!"

@@ -54,6 +54,15 @@ def test_a_release_that_runs_says_its_step() -> None:
     )
 
 
+def test_a_release_that_waits_says_what_is_unsafe_of_its_migrations() -> None:
+    said = "2 migrations pending; breaks the code that runs now in 1 place"
+    notice = replace(NOTICE, state=ReleaseState.WAITING, requested_by="alice", migrations=said)
+    assert build_message(notice) == shown(
+        "… Release 42: shop 4f1c6f0 to prod waits for approval",
+        f"Asked for by: alice\nMigrations: {said}",
+    )
+
+
 def test_a_release_that_succeeded_says_how_many_requests_were_lost() -> None:
     notice = replace(
         NOTICE,

@@ -1,6 +1,5 @@
 """Prefect on this machine: what its server, worker and CLI are started with."""
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from examples.stand.prefect_server import PrefectServer, command, server_environment
 from examples.stand.prefect_worker import (
-    base_job_template,
     deploy_command,
     worker_command,
     worker_environment,
@@ -63,21 +61,10 @@ def test_commands_are_run_by_the_interpreter_of_this_environment() -> None:
         *("server", "start", "--host", "127.0.0.1", "--port", "4280"),
     ]
     assert worker_command() == [
-        *prefect,
-        *("worker", "start", "--pool", "fairlead", "--type", "process"),
-        *("--name", "prefect-worker", "--no-create-pool-if-not-found"),
+        *(sys.executable, "-m", "fairlead"),
+        *("worker", "fairlead", "--name", "prefect-worker"),
     ]
     assert deploy_command(Path("/repo/prefect.yaml")) == [
         *prefect,
         *("--no-prompt", "deploy", "--all", "--prefect-file", "/repo/prefect.yaml"),
-    ]
-
-
-def test_flows_do_not_stream_and_start_by_an_explicit_command() -> None:
-    properties = base_job_template()["variables"]["properties"]
-    assert properties["stream_output"]["default"] is False
-    assert shlex.split(properties["command"]["default"]) == [
-        sys.executable,
-        "-m",
-        "prefect.engine",
     ]

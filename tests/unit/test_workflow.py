@@ -85,3 +85,15 @@ def test_no_text_of_others_is_put_into_a_script(workflow: dict[str, Any]) -> Non
     ]
     assert scripts
     assert not [script for script in scripts if "${{" in script]
+
+
+def test_preview_of_a_pull_request_is_for_no_fork_and_takes_nothing_of_others_as_code() -> None:
+    yaml: Any = importlib.import_module("yaml")
+    found: dict[str, Any] = yaml.safe_load((WORKFLOW.parent / "preview.yml").read_text())
+    job = found["jobs"]["preview"]
+    assert job["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+    assert (found["permissions"], job["permissions"]) == ({}, {"pull-requests": "write"})
+    (step,) = job["steps"]
+    assert "${{" not in step["run"]
+    command = step["run"].partition(" >>")[0]
+    assert command == 'fairlead preview dev "$SHA" --github-pr "$NUMBER" --format markdown'

@@ -1,0 +1,1 @@
+"""Saving the application's database before it is migrated, proving it, and putting it back."""

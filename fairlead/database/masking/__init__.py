@@ -1,0 +1,1 @@
+"""Masking: what becomes of production's values before anybody else sees them. Fail-closed."""

@@ -1,0 +1,124 @@
+"""What a column is set to, as SQL. Pure: built here, sent elsewhere."""
+
+from psycopg import sql
+from psycopg.sql import Composable, Composed
+
+from fairlead.config import MaskingRule
+from fairlead.database.masking.catalog import Column
+from fairlead.database.masking.forms import FORMS, MAIL_DOMAIN, TEXT, form_of
+from fairlead.database.masking.queries import SCHEMA
+
+SHIFT = "shift"  # the meaning of all shifted dates, so that the same days stay the same
+
+
+def meanings(rule: MaskingRule) -> list[str]:
+    """Those whose salts its expression reads."""
+    return {
+        "hash": [str(rule.argument)],
+        "fake": [f"fake_{rule.argument}"],
+        "shift_days": [SHIFT],
+        "shuffle": ["shuffle"],
+    }.get(rule.way, [])
+
+
+def expression(column: Column, rule: MaskingRule) -> Composed | None:
+    """Of the column's own type; None where its values stay or are moved: keep, empty, shuffle."""
+    make = {
+        "null": lambda: typed(sql.SQL("null"), column),
+        "constant": lambda: typed(_literal(rule), column),
+        "sql": lambda: typed(sql.SQL(str(rule.argument)), column),
+        "shift_days": lambda: _shifted(column, rule),
+        "fake": lambda: _texts(column, rule, f"fake_{rule.argument}", f"fake_{rule.argument}"),
+        "hash": lambda: _hashed(column, rule),
+    }.get(rule.way)
+    return make() if make else None
+
+
+def typed(value: Composable, column: Column) -> Composed:
+    """`type` comes from format_type, which quotes what is in it."""
+    return sql.SQL("({}\n)::{}").format(value, sql.SQL(column.type))  # a comment ends there
+
+
+def text_of(column: Column) -> Composed:
+    """citext takes both kinds of letters for the same: so has its hash to."""
+    text = sql.SQL("{}::text").format(sql.Identifier(column.name))
+    return sql.SQL("lower({})").format(text) if column.kind.name == "citext" else text
+
+
+def _literal(rule: MaskingRule) -> sql.Literal:
+    value = rule.argument
+    return sql.Literal(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _shifted(column: Column, rule: MaskingRule) -> Composed:
+    return typed(
+        sql.SQL("{} + make_interval(days => {}({}, {}, {}))").format(
+            sql.Identifier(column.name),
+            function("shift"),
+            text_of(column),
+            sql.Literal(SHIFT),
+            sql.Literal(rule.argument),
+        ),
+        column,
+    )
+
+
+def _hashed(column: Column, rule: MaskingRule) -> Composed:
+    own, meaning = sql.Identifier(column.name), str(rule.argument)
+    form = form_of(column, rule)
+    if column.kind.family == "integer":
+        return _each(column, meaning, "permuted", sql.SQL("bigint"), own)
+    if column.kind.family == "bytes":
+        if column.kind.array:
+            return _each(column, meaning, "digest_bytes", sql.SQL("bytea"), own)
+        return _called("digest_bytes", own, meaning, column)
+    if column.kind.family == "json":
+        return _called("hash_document", text_of(column), meaning, column)
+    return _texts(column, rule, form.function, meaning)
+
+
+def _each(column: Column, meaning: str, name: str, kind: Composable, own: Composable) -> Composed:
+    if not column.kind.array:
+        return _called(name, sql.SQL("{}::{}").format(own, kind), meaning, column)
+    return _called(f"each_{name}", sql.SQL("{}::{}[]").format(own, kind), meaning, column)
+
+
+def _called(name: str, value: Composable, meaning: str, column: Column) -> Composed:
+    call = sql.SQL("{}({}, {})").format(function(name), value, sql.Literal(meaning))
+    return typed(call, column)
+
+
+def _texts(column: Column, rule: MaskingRule, name: str, meaning: str) -> Composed:
+    if column.kind.array:
+        value = sql.SQL("{}::text[]").format(sql.Identifier(column.name))
+        call = sql.SQL("{}({}, {}, {}, {})").format(
+            function(f"each_{name}"),
+            value,
+            sql.Literal(meaning),
+            sql.Literal(column.kind.name == "citext"),
+            sql.Literal(column.limit),
+        )
+        return typed(call, column)
+    value = text_of(column)
+    call = sql.SQL("{}({}, {})").format(function(name), value, sql.Literal(meaning))
+    if column.limit is not None:
+        call = _cut(call, column, rule)
+    return typed(sql.SQL("case {v} when '' then '' else {c} end").format(v=value, c=call), column)
+
+
+def _cut(call: Composed, column: Column, rule: MaskingRule) -> Composed:
+    """A mail address keeps its domain; the others are random to their ends, or words."""
+    assert column.limit is not None
+    form = form_of(column, rule)
+    if rule.way == "hash" and form is FORMS["email"]:
+        if column.limit >= form.longest:
+            return call
+        room = sql.Literal(column.limit - len(MAIL_DOMAIN))
+        return sql.SQL("left({}, {}) || {}").format(call, room, sql.Literal(MAIL_DOMAIN))
+    if rule.way == "hash" and form is not TEXT:
+        return call
+    return sql.SQL("left({}, {})").format(call, sql.Literal(column.limit))
+
+
+def function(name: str) -> sql.Identifier:
+    return sql.Identifier(SCHEMA, name)

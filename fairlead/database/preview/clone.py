@@ -1,0 +1,200 @@
+"""A scratch database beside the real one: its schema without its rows, to try migrations on."""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+from psycopg import Connection, sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow
+
+from fairlead.database.backup.beside import at, connected, create_like, drop, elsewhere, fitted
+from fairlead.database.backup.process import libpq_environ, run
+from fairlead.database.backup.programs import Programs
+
+PART = "_fairlead_preview_"
+# Every schema with a django_migrations of its own that is not wanted: that of another tenant.
+OTHERS = """
+select n.nspname as name from pg_namespace n join pg_class c on c.relnamespace = n.oid
+where c.relname = 'django_migrations' and c.relkind = 'r' and n.nspname <> all(%s) order by 1
+"""
+MIGRATIONS = """
+select n.nspname as name from pg_namespace n join pg_class c on c.relnamespace = n.oid
+where c.relname = 'django_migrations' and c.relkind = 'r' order by 1
+"""
+# A preview's session is there before its database, and after it. Only its own role sees its name.
+LEFT = """
+select d.datname as name from pg_database d
+where starts_with(d.datname, %s) and pg_has_role(d.datdba, 'member') and not exists (
+  select 1 from pg_stat_activity a where a.application_name = d.datname)
+"""
+MAY_MAKE = """
+select r.rolname as role, r.rolcreatedb or r.rolsuper as may,
+  current_setting('server_version_num')::int / 10000 as major, current_database() as database
+from pg_roles r where r.rolname = current_user
+"""
+
+
+class NoClone(Exception):
+    """`str()` says why there can be none; `next_step` what to do about it."""
+
+    def __init__(self, why: str, next_step: str = "") -> None:
+        super().__init__(why)
+        self.next_step = next_step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """`schemas` are kept, where a project has tenants; of others all are. `owner` is the role that
+    the project connects as. `lock_timeout` and `timeout` are seconds, the latter for all of it."""
+
+    conninfo: str
+    schemas: Sequence[str] | None
+    owner: str
+    environ: Mapping[str, str]
+    lock_timeout: float
+    timeout: float
+
+
+@contextmanager
+def cloned(wanted: Wanted, programs: Programs) -> Iterator[str]:
+    """The name of the database, which is gone afterwards. Raises NoClone, psycopg.Error."""
+    deadline = time.monotonic() + wanted.timeout
+    database = str(conninfo_to_dict(wanted.conninfo).get("dbname"))
+    clear_left(wanted.conninfo, database)
+    name = fitted(database, f"{PART}{uuid.uuid4().hex[:8]}")
+    with (
+        connected(wanted.conninfo, name, wanted.timeout) as real,
+        connected(wanted.conninfo, name, wanted.timeout) as maker,
+    ):
+        real.execute("select set_config('lock_timeout', %s, false)",
+                     (str(round(wanted.lock_timeout * 1000)),))  # fmt: skip
+        real.execute("set default_transaction_read_only = on")
+        try:
+            _make(maker, database, name, wanted.owner)
+            _copy_schema(wanted, programs, real, name, deadline)
+            _copy_migrations(wanted, real, name)
+            yield name
+        finally:
+            drop(maker, name)
+
+
+def check_may_make(conninfo: str) -> tuple[str, int]:
+    """The database's name and the server's major version. Raises NoClone where the role may not
+    make databases."""
+    with connected(conninfo, "fairlead") as connection:
+        row = connection.execute(MAY_MAKE).fetchone()
+    assert row is not None
+    if not row["may"]:
+        role = sql.Identifier(row["role"]).as_string(None)
+        raise NoClone(
+            f'the role "{row["role"]}" may not make the scratch database to try them on',
+            f"Grant it, as a superuser of that server: ALTER ROLE {role} CREATEDB",
+        )
+    return row["database"], int(row["major"])
+
+
+def clear_left(conninfo: str, database: str) -> None:
+    """What previews that died have left of this database."""
+    prefix = fitted(database, PART + "x" * 8)[:-8]
+    with elsewhere(conninfo, "fairlead") as connection:
+        for row in connection.execute(LEFT, (prefix,)).fetchall():
+            drop(connection, row["name"])
+
+
+def dump_command(
+    programs: Programs, file: Path, without: Sequence[str], lock_timeout: float
+) -> list[str]:
+    """pg_dump(1): what tables are made of. Names are patterns there, which quotes take as they are;
+    nothing that only a superuser could make again."""
+    return [
+        programs.path("pg_dump"),
+        "--schema-only",
+        "--format=custom",
+        "--no-owner",
+        "--no-privileges",
+        "--no-comments",
+        "--no-publications",
+        "--no-subscriptions",
+        "--no-security-labels",
+        "--no-tablespaces",
+        f"--lock-wait-timeout={round(lock_timeout * 1000)}",
+        "--no-password",
+        f"--file={file}",
+        *("--exclude-schema=" + sql.Identifier(name).as_string(None) for name in without),
+    ]
+
+
+def restore_command(programs: Programs, file: Path, database: str, role: str | None) -> list[str]:
+    """pg_restore(1). Names with an equals sign would be taken for a connection string."""
+    return [
+        programs.path("pg_restore"),
+        "--exit-on-error",
+        "--single-transaction",
+        "--no-owner",
+        "--no-password",
+        *([f"--role={role}"] if role else []),
+        f"--dbname={psycopg.conninfo.make_conninfo(dbname=database)}",
+        str(file),
+    ]
+
+
+def _make(maker: Connection[DictRow], database: str, name: str, owner: str) -> None:
+    try:
+        create_like(maker, database, name)
+        row = maker.execute("select current_user as role").fetchone()
+        if row is not None and row["role"] != owner:
+            maker.execute(
+                sql.SQL("alter database {} owner to {}").format(
+                    sql.Identifier(name), sql.Identifier(owner)
+                )
+            )
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NoClone(
+            f'the scratch database cannot be made for the role "{owner}": {_line(error)}',
+            f'Let direct_url connect as a role with CREATEDB that is a member of "{owner}".',
+        ) from error
+
+
+def _copy_schema(
+    wanted: Wanted, programs: Programs, real: Connection[DictRow], name: str, deadline: float
+) -> None:
+    without: list[str] = []
+    if wanted.schemas is not None:
+        rows = real.execute(OTHERS, (list(wanted.schemas),)).fetchall()
+        without = [row["name"] for row in rows]
+    own = conninfo_to_dict(wanted.conninfo).get("user")
+    with TemporaryDirectory(prefix="fairlead-preview-") as folder:
+        file = Path(folder) / "schema"
+        dump = dump_command(programs, file, without, wanted.lock_timeout)
+        role = wanted.owner if wanted.owner != own else None
+        restore = restore_command(programs, file, name, role)
+        for command, database in ((dump, None), (restore, name)):
+            conninfo = at(wanted.conninfo, database) if database else wanted.conninfo
+            environ = libpq_environ(conninfo, name=name, inherited=wanted.environ)
+            ended = run(command, environ=environ, deadline=deadline)
+            if ended.problem:
+                said = f": {ended.tail[0]}" if ended.tail else ""
+                raise NoClone(f"the schema cannot be copied, {ended.problem}{said}")
+
+
+def _copy_migrations(wanted: Wanted, real: Connection[DictRow], name: str) -> None:
+    """What is applied already: the only rows that the copy has."""
+    with connected(at(wanted.conninfo, name), name) as scratch:
+        for row in scratch.execute(MIGRATIONS).fetchall():
+            table = sql.Identifier(row["name"], "django_migrations")
+            columns = sql.SQL("(app, name, applied)")
+            source = sql.SQL("copy {} {} to stdout").format(table, columns)
+            into = sql.SQL("copy {} {} from stdin").format(table, columns)
+            with real.cursor().copy(source) as rows, scratch.cursor().copy(into) as taken:
+                for part in rows:
+                    taken.write(part)
+
+
+def _line(error: psycopg.Error) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,60 @@
+"""How large the tables of a preview are in the real database, now."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from psycopg import Connection, sql
+from psycopg.rows import DictRow
+
+from fairlead.database.preview.model import Size, Stage, Table
+
+COUNTED = 10_000_000  # bytes up to which the rows are counted
+# Of a table in each of these schemas: all of them together, and the largest.
+SIZES = """
+select n.nspname as schema, c.relname as name, greatest(c.reltuples, -1)::bigint as rows,
+  case when c.relkind = 'p' then coalesce((select sum(pg_table_size(t.relid))
+    from pg_partition_tree(c.oid) t), 0) else pg_table_size(c.oid) end::bigint as bytes
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'm') and n.nspname = any(%s) and c.relname = any(%s)
+"""
+
+
+def with_sizes(connection: Connection[DictRow], stage: Stage, schemas: Sequence[str]) -> Stage:
+    """`schemas` are those of all the tenants that the stage stands for."""
+    tables = sorted(set(_tables(stage)), key=str)
+    where = {table.schema: [table.schema] for table in tables}
+    where |= {"": list(schemas)} if "" in where else {}
+    return replace(stage, sizes=tuple(_sizes(connection, tables, where)))
+
+
+def _tables(stage: Stage) -> Iterable[Table]:
+    for _, statement in stage.statements():
+        yield from (lock.table for lock in (*statement.locks, *statement.held))
+        yield from (work.table for work in statement.works)
+
+
+def _sizes(
+    connection: Connection[DictRow], tables: Sequence[Table], schemas: dict[str, list[str]]
+) -> Iterable[Size]:
+    """`schemas` are those in which the tables of each schema are."""
+    for own, places in schemas.items():
+        names = [table.name for table in tables if table.schema == own]
+        found: dict[str, list[DictRow]] = {}
+        for row in connection.execute(SIZES, (places, names)).fetchall():
+            found.setdefault(row["name"], []).append(row)
+        for name, rows in found.items():
+            largest = max(rows, key=lambda row: row["bytes"])
+            count, exact = _rows(connection, largest)
+            together = sum(row["bytes"] for row in rows)
+            yield Size(Table(own, name), count, exact, largest["bytes"], len(rows), together)
+
+
+def _rows(connection: Connection[DictRow], row: DictRow) -> tuple[int | None, bool]:
+    if row["bytes"] > COUNTED:
+        return (row["rows"] if row["rows"] >= 0 else None), False
+    table = sql.Identifier(row["schema"], row["name"])
+    counted = connection.execute(
+        sql.SQL("select count(*) as rows from {}").format(table)
+    ).fetchone()
+    assert counted is not None
+    return int(counted["rows"]), True

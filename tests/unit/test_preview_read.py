@@ -1,0 +1,148 @@
+"""What the program inside tells becomes the statements of each migration."""
+
+from typing import Any
+
+from fairlead.database.preview.model import Lock, Statement, Table, Verdict, Work, WorkKind
+from fairlead.database.preview.read import stages_of
+from fairlead.database.tenants.inside_job import Event
+
+A, B = Table("public", "a"), Table("public", "b")
+
+
+def table(name: str, schema: str = "public", file: int = 1, **columns: str) -> dict[str, Any]:
+    made = {
+        str(at): {"name": column, "type": kind, "not_null": False, "filled": False}
+        for at, (column, kind) in enumerate(columns.items(), start=1)
+    }
+    whole = {"schema": schema, "name": name, "kind": "r", "file": file, "columns": made}
+    return {**whole, "constraints": {}, "indexes": {}}
+
+
+def base(*tables: dict[str, Any], of: str = "shared") -> Event:
+    by_oid = {str(at): one for at, one in enumerate(tables, start=1)}
+    return {"event": "base", "of": of, "tables": by_oid}
+
+
+def migration(name: str, of: str = "shared", code: tuple[str, ...] = ()) -> Event:
+    told = {"event": "migration", "of": of, "app": "shop", "name": name, "atomic": True}
+    return {**told, "operations": ["Do it"], "code": list(code)}
+
+
+def statement(sql: str, **given: Any) -> Event:
+    usual = {"tag": "ALTER TABLE", "own": False, "locks": [], "held": [], "read": [], "changed": {}}
+    return {"event": "statement", "sql": sql, **usual, **given}
+
+
+def statements(*events: Event) -> list[Statement]:
+    (stage,) = stages_of(events, {})
+    return [statement for _, statement in stage.statements()]
+
+
+def test_strongest_lock_of_each_table_that_was_there_before_is_told() -> None:
+    locks = [
+        ["1", "AccessShareLock"],
+        ["1", "ShareRowExclusiveLock"],
+        ["1", "AccessExclusiveLock"],
+        ["2", "ShareRowExclusiveLock"],
+        ["99", "AccessExclusiveLock"],
+    ]
+    (found,) = statements(
+        base(table("a"), table("b")), migration("0002"), statement("alter", locks=locks)
+    )
+    assert found.locks == (Lock("ACCESS EXCLUSIVE", A), Lock("SHARE ROW EXCLUSIVE", B))
+    assert [lock.keeps_out for lock in found.locks] == ["nobody reads or writes", "nobody writes"]
+
+
+def test_lock_of_a_statement_before_is_told_only_while_something_takes_its_time() -> None:
+    held = [["1", "AccessExclusiveLock"], ["2", "RowExclusiveLock"]]
+    quick, slow = statements(
+        base(table("a"), table("b")),
+        migration("0002"),
+        statement("quick", held=held),
+        statement("slow", held=held, locks=[["2", "ShareLock"]], changed={"2": table("b", file=2)}),
+    )
+    assert (quick.locks, quick.held) == ((), ())
+    assert slow.works == (Work(WorkKind.REWRITES, B),)
+    assert (slow.locks, slow.held) == (
+        (Lock("SHARE", B),),
+        (Lock("ACCESS EXCLUSIVE", A),),
+    )
+
+
+def test_table_that_is_read_is_found_by_name_among_those_that_are_locked() -> None:
+    (found,) = statements(
+        base(table("a"), table("a", schema="other")),
+        migration("0002"),
+        statement("x", locks=[["1", "AccessExclusiveLock"]], read=[["verifying table", "a"]]),
+    )
+    assert found.works == (Work(WorkKind.READS, A),)
+
+
+def test_statement_outside_a_transaction_has_the_lock_that_is_documented() -> None:
+    changed = table("a")
+    changed["indexes"] = {
+        "7": {"name": "i", "unique": False, "valid": True, "file": 3, "columns": [1]}
+    }
+    (found,) = statements(
+        base(table("a")),
+        migration("0002"),
+        statement("create index concurrently", locks=None, changed={"1": changed}),
+    )
+    assert (found.seen, found.locks) == (False, (Lock("SHARE UPDATE EXCLUSIVE", A),))
+    assert found.works == (Work(WorkKind.INDEXES, A),)
+
+
+def test_what_is_taken_and_given_back_breaks_nothing() -> None:
+    gone, again = table("a"), table("a", x="integer")
+    first, second = statements(
+        base(table("a", x="integer")),
+        migration("0002"),
+        statement("drop column x", changed={"1": gone}),
+        statement("add column x", changed={"1": again}),
+    )
+    assert (first.troubles, second.troubles) == ((), ())
+    (dropped,) = statements(
+        base(table("a", x="integer")), migration("0002"), statement("drop", changed={"1": gone})
+    )
+    assert [one.verdict for one in dropped.troubles] == [Verdict.BREAKS]
+
+
+def test_own_sql_is_known_only_where_it_is_one_statement_of_the_schema() -> None:
+    found = statements(
+        base(table("a")),
+        migration("0002"),
+        statement("update a set x = 1", own=True, tag="UPDATE 0"),
+        statement("alter table a add x int; update a set x = 1", own=True),
+        statement("alter table a add x int;", own=True),
+        statement("update a set x = 1", tag="UPDATE 0"),
+    )
+    assert [[one.verdict for one in each.troubles] for each in found] == [
+        [Verdict.UNKNOWN],
+        [Verdict.UNKNOWN],
+        [],
+        [],
+    ]
+
+
+def test_tables_of_each_tenant_have_no_schema_and_stages_say_how_many_there_are() -> None:
+    shared, tenants = stages_of(
+        [
+            base(table("a"), table("a", schema="acme")),
+            migration("0002", code=("shop.fill",)),
+            base(table("a"), table("a", schema="acme"), of="acme"),
+            migration("0002", of="acme"),
+            statement("x", locks=[["1", "ShareLock"], ["2", "ShareLock"]]),
+            {"event": "broke", "error": "ProgrammingError: no"},
+        ],
+        {"acme": 12},
+    )
+    assert (shared.schema, shared.tenants, tenants.schema, tenants.tenants) == ("", 0, "acme", 12)
+    assert shared.migrations[0].code == ("shop.fill",)
+    (one,) = tenants.migrations
+    assert one.statements[0].locks == (Lock("SHARE", Table("", "a")), Lock("SHARE", A))
+    assert (one.broke, one.tried) == ("ProgrammingError: no", True)
+
+
+def test_where_nothing_was_tried_only_the_operations_are_known() -> None:
+    (stage,) = stages_of([migration("0002")], {})
+    assert (stage.migrations[0].operations, stage.migrations[0].tried) == (("Do it",), False)
