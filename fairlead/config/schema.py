@@ -389,7 +389,7 @@ class CarriedRows(Model):
     where: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)] = "true"
 
 
-class Refresh(Model):
+class RefreshSettings(Model):
     """Another environment's data, masked, in the place of this one's: each night, or by hand.
 
     `from` is whose; it is only read. `read` says what: its "database", or the newest proven dump of
@@ -503,7 +503,7 @@ class Environment(Model):
     database: Database | None = None
     backup: BackupSettings = BackupSettings()
     production: bool = False
-    refresh: Refresh | None = None
+    refresh: RefreshSettings | None = None
     migrations: MigrationPolicy = MigrationPolicy()
     env: Mapping[EnvName, str] = {}
     secrets: Mapping[EnvName, SecretReference] = {}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fairlead.config import Refresh, parse
+from fairlead.config import RefreshSettings, parse
 from fairlead.errors import ConfigError
 from tests.bench.bench import merged
 
@@ -29,7 +29,7 @@ def raw(refresh: Any, **over: Any) -> dict[str, Any]:
     return merged(merged(USUAL, {"environments": {"uat": {"refresh": refresh}}}), over)
 
 
-def refreshed(refresh: Any, **over: Any) -> Refresh:
+def refreshed(refresh: Any, **over: Any) -> RefreshSettings:
     found = parse(raw(refresh, **over), source="f").environment("uat").refresh
     assert found is not None
     return found
