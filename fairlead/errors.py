@@ -344,6 +344,26 @@ class NotReadOnly(Refused):
         )
 
 
+class CannotMark(Refused):
+    """A database that may not be marked as that of an environment."""
+
+    def __init__(self, where: str, why: str, next_step: str) -> None:
+        super().__init__(
+            f"{where} was not marked: {why}.",
+            next_step=next_step,
+        )
+
+
+class WrongDatabase(Refused):
+    """Source and target of a refresh are not what they have to be."""
+
+    def __init__(self, source: str, target: str, why: str, next_step: str) -> None:
+        super().__init__(
+            f"{target} is not refreshed from {source}: {why}. Nothing was touched.",
+            next_step=next_step,
+        )
+
+
 class MaskingIncomplete(Refused):
     """Columns without a rule. `lines` are ready for the config; `unknown` are rules of columns
     that are not there."""

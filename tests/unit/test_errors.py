@@ -51,6 +51,16 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "the server itself: environments.prod.database.direct_url",
     ),
     (
+        errors.CannotMark("uat (db:5432/app, server 7)", "it is that of prod too", "Correct it."),
+        3,
+        "uat (db:5432/app, server 7) was not marked: it is that of prod too.\nCorrect it.",
+    ),
+    (
+        errors.WrongDatabase("prod", "uat", "both are the same", "Correct it."),
+        3,
+        "uat is not refreshed from prod: both are the same. Nothing was touched.\nCorrect it.",
+    ),
+    (
         errors.MaskingIncomplete("app", ['"a.b" = "keep"  # a key'], ["a.gone"]),
         3,
         'app has 1 column without a rule: nothing of it leaves.\n[masking.rules]\n"a.b" = "keep"  '
