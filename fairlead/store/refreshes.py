@@ -37,7 +37,6 @@ class Refreshes:
         *,
         source: str,
         reads: str,
-        backup: int | None,
         release: int | None,
         database: str,
         made: str,
@@ -46,15 +45,16 @@ class Refreshes:
         requested_via: str,
         request: str | None,
         flow_run: str | None,
+        refused: str | None = None,
     ) -> Refresh:
-        """Write the intent. The index `refresh_one_running` refuses a second one."""
-        values = (project, environment, source, reads, backup, release, database, made, kept,
-                  requested_by, requested_via, request, flow_run)  # fmt: skip
+        """Write the intent, or with `refused` why there is none. The index `refresh_one_running`
+        refuses a second one."""
+        values = (project, environment, source, reads, release, database, made, kept,
+                  requested_by, requested_via, request, flow_run, refused)  # fmt: skip
         try:
-            return self._written(
+            row = self._written(
                 f"""
-                insert into refresh (project, environment, source, reads, backup, release, database,
-                  made, kept, requested_by, requested_via, request, flow_run)
+                insert into refresh (project, environment, source, reads, release, database, made, kept, requested_by, requested_via, request, flow_run, error)
                 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning {COLUMNS}
                 """,
                 values,
@@ -63,6 +63,13 @@ class Refreshes:
             why = "it is being refreshed, or this very request was served"
             look = f"Look: fairlead refresh history {environment}"
             raise RefreshRefused(environment, why, look) from error
+        if refused:
+            self.end(row.id, RefreshState.REFUSED, refused)
+        return row
+
+    def reads_backup(self, refresh: int, backup: int) -> None:
+        with self._database.transaction() as connection:
+            connection.execute("update refresh set backup = %s where id = %s", (backup, refresh))
 
     def note(self, refresh: int, figures: Mapping[str, Any]) -> None:
         """What was counted, beside what was before."""
