@@ -364,6 +364,22 @@ class WrongDatabase(Refused):
         )
 
 
+class SelectionUnfit(Refused):
+    """What is to be taken of production does not fit together; a line each in `problems`."""
+
+    def __init__(self, environment: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        shown = [*problems[:SHOWN]]
+        if len(problems) > SHOWN:
+            shown.append(f"and {len(problems) - SHOWN} more")
+        listed = "\n".join(f"  {problem}" for problem in shown)
+        super().__init__(
+            f"What is to be taken of {environment} does not fit together:\n{listed}",
+            next_step="Nothing was touched. Change leave_out, tenants or carry_tenants of the "
+            "environment's refresh.",
+        )
+
+
 class MaskingIncomplete(Refused):
     """Columns without a rule. `lines` are ready for the config; `unknown` are rules of columns
     that are not there."""

@@ -61,6 +61,13 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "uat is not refreshed from prod: both are the same. Nothing was touched.\nCorrect it.",
     ),
     (
+        errors.SelectionUnfit("prod", ["a"] * 11),
+        3,
+        "What is to be taken of prod does not fit together:\n" + "  a\n" * 10 + "  and 1 more\n"
+        "Nothing was touched. Change leave_out, tenants or carry_tenants of the environment's "
+        "refresh.",
+    ),
+    (
         errors.MaskingIncomplete("app", ['"a.b" = "keep"  # a key'], ["a.gone"]),
         3,
         'app has 1 column without a rule: nothing of it leaves.\n[masking.rules]\n"a.b" = "keep"  '
