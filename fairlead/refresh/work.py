@@ -25,10 +25,6 @@ class Work:
     def dump(self) -> Path:
         return self.folder / "dump"
 
-    @property
-    def contents(self) -> Path:
-        return self.folder / "contents"
-
     def begin(self, room: int) -> None:
         """Raises RefreshRefused where the disk is too small, or not ours to write to."""
         try:
