@@ -380,6 +380,19 @@ class SelectionUnfit(Refused):
         )
 
 
+class CarryUnfit(Refused):
+    """What is to be carried over is not in the database; a line each in `problems`."""
+
+    def __init__(self, environment: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"What {environment} is to keep of its own is not there:\n{listed}",
+            next_step="Nothing was touched. Change carry or carry_tenants of "
+            f"environments.{environment}.refresh.",
+        )
+
+
 class MaskingIncomplete(Refused):
     """Columns without a rule. `lines` are ready for the config; `unknown` are rules of columns
     that are not there."""
@@ -672,6 +685,17 @@ class MaskingNotProven(StepFailed):
         super().__init__(
             f"{database} is not masked as its rules say:\n{listed}",
             next_step="Nobody may have it. Mend the rules in [masking.rules], and begin again.",
+        )
+
+
+class CarryFailed(StepFailed):
+    """Rows of an environment's own could not be brought into its new database. What PostgreSQL
+    said of it is left out: it quotes values."""
+
+    def __init__(self, environment: str, what: str, why: str, next_step: str) -> None:
+        super().__init__(
+            f"What {environment} has of its own in {what} cannot be carried over: {why}.",
+            next_step=next_step,
         )
 
 

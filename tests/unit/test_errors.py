@@ -68,6 +68,18 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "refresh.",
     ),
     (
+        errors.CarryUnfit("uat", ['there is no table "a"']),
+        3,
+        'What uat is to keep of its own is not there:\n  there is no table "a"\n'
+        "Nothing was touched. Change carry or carry_tenants of environments.uat.refresh.",
+    ),
+    (
+        errors.CarryFailed("uat", "public.a", "a_key says no", "Carry fewer rows."),
+        4,
+        "What uat has of its own in public.a cannot be carried over: a_key says no.\n"
+        "Carry fewer rows.",
+    ),
+    (
         errors.MaskingIncomplete("app", ['"a.b" = "keep"  # a key'], ["a.gone"]),
         3,
         'app has 1 column without a rule: nothing of it leaves.\n[masking.rules]\n"a.b" = "keep"  '

@@ -1,5 +1,6 @@
 """The tables of a database and what their foreign keys lead to, read from PostgreSQL's catalog."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from psycopg.rows import DictRow
 from fairlead.database.backup.holdings import OURS
 
 Name = tuple[str, str]  # schema, table
+PART = r'"((?:[^"]|"")+)"|([^".*]+)'
+WRITTEN = re.compile(rf"(?:(?:{PART})\.)?(?:{PART})")
 
 # `root` is the partitioned table that a partition is of; else the table itself.
 TABLES = f"""
@@ -21,7 +24,8 @@ where c.relkind in ('r', 'p') and {OURS} order by 1, 2
 """  # noqa: S608 a constant
 # Those of a partition are its parent's.
 KEYS = f"""
-select k.conname::text as name, n.nspname::text as schema, c.relname::text as table,
+select k.conname::text as name, k.condeferrable as deferrable,
+  n.nspname::text as schema, c.relname::text as table,
   fn.nspname::text as other_schema, f.relname::text as other_table,
   (select array_agg(a.attname::text order by x.at) from unnest(k.conkey) with ordinality x(n, at)
      join pg_attribute a on a.attrelid = k.conrelid and a.attnum = x.n) as columns,
@@ -50,6 +54,7 @@ class ForeignKey:
     columns: tuple[str, ...]
     other: Name
     other_columns: tuple[str, ...]
+    deferrable: bool
 
     def __str__(self) -> str:
         return f"{words(self.table)} ({', '.join(self.columns)})"
@@ -74,9 +79,22 @@ def foreign_keys(connection: Connection[DictRow]) -> list[ForeignKey]:
             tuple(row["columns"]),
             (row["other_schema"], row["other_table"]),
             tuple(row["other_columns"]),
+            row["deferrable"],
         )
         for row in connection.execute(KEYS).fetchall()
     ]
+
+
+def called(table: Relation, name: str) -> bool:
+    """`table` in every schema, or `schema.table`; a name with a dot, a star or a quotation mark is
+    written as SQL quotes it. All partitions are of their table's name too."""
+    matched = WRITTEN.fullmatch(name)
+    if matched is None:
+        return False
+    quoted, plain, quoted_table, plain_table = matched.groups()
+    schema = quoted.replace('""', '"') if quoted else plain
+    wanted = quoted_table.replace('""', '"') if quoted_table else plain_table
+    return any(one[1] == wanted and schema in (None, one[0]) for one in (table.name, table.root))
 
 
 def words(name: Name) -> str:

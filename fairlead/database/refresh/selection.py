@@ -19,6 +19,7 @@ from fairlead.database.refresh.relations import (
     ForeignKey,
     Name,
     Relation,
+    called,
     foreign_keys,
     relations,
     words,
@@ -27,8 +28,6 @@ from fairlead.database.refresh.removal import Removal, broken, carry_out, listed
 from fairlead.database.refresh.tenants import Tenants, find_tenants
 from fairlead.errors import SelectionUnfit
 
-PART = r'"((?:[^"]|"")+)"|([^".*]+)'
-NAME = re.compile(rf"(?:(?:{PART})\.)?(?:{PART})")
 ENTRY = re.compile(r"\d+; \d+ \d+ ")  # of pg_restore --list: its number, catalog, OID
 FILTERS_SINCE = 17  # pg_dump --filter
 MANY = 100  # arguments, beyond which they go into a file where that is possible
@@ -108,7 +107,7 @@ def select(
     out = {MARK, *_left_out(found, tenants, carry_tenants)}
     known = [table for table in relations(connection) if table.root[0] not in out]
     keys = [key for key in foreign_keys(connection) if key.table[0] not in out]
-    left = [table for table in known if any(_is(table, name) for name in leave_out)]
+    left = [table for table in known if any(called(table, name) for name in leave_out)]
     without = {table.name for table in left}
     _refuse(environment, _unknown(found, known, tenants, leave_out))
     gone: tuple[Removal, ...] = ()
@@ -141,7 +140,7 @@ def _unknown(
         if name not in found.schemas:
             yield f'there is no tenant "{name}"'
     for name in leave_out:
-        if not any(_is(table, name) for table in known):
+        if not any(called(table, name) for table in known):
             yield f'there is no table "{name}" to leave out'
 
 
@@ -150,18 +149,6 @@ def _first(found: Tenants, table: Name, tenants: Sequence[str], out: set[str]) -
     stay = [found.shared, *(name for name in tenants if name not in out)]
     condition = listed(stay, stay=True) if tenants else listed(sorted(out), stay=False)
     return Removal(table, condition)
-
-
-def _is(table: Relation, name: str) -> bool:
-    """`table` in every schema, or `schema.table`; a name with a dot, a star or a quotation mark is
-    written as SQL quotes it. All partitions are of their table's name too."""
-    matched = NAME.fullmatch(name)
-    if matched is None:
-        return False
-    quoted, plain, quoted_table, plain_table = matched.groups()
-    schema = quoted.replace('""', '"') if quoted else plain
-    wanted = quoted_table.replace('""', '"') if quoted_table else plain_table
-    return any(one[1] == wanted and schema in (None, one[0]) for one in (table.name, table.root))
 
 
 def _begins(line: str, starts: Sequence[str]) -> bool:
