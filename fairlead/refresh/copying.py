@@ -14,6 +14,7 @@ from fairlead.database.backup.process import run as run_program
 from fairlead.database.backup.prove import prove_files, read_manifest
 from fairlead.database.refresh.dump import InTheWay, dump_command
 from fairlead.database.refresh.dump import dump as run_dump
+from fairlead.database.refresh.rate import limited
 from fairlead.database.refresh.restore import (
     Section,
     count_tenants,
@@ -56,10 +57,8 @@ def dump(run: Refreshing) -> None:
             selected=seen.selection.dump_options(seen.programs, run.work.folder),
         )
         step.say(f"pg_dump {seen.programs.major} of {seen.read.database}, {size(seen.bytes)}")
-        with _gives_way(run):
-            ended = run_dump(
-                command, run.source, run.row.session, deadline=run.deadline, tick=run.tick
-            )
+        with limited(run.source, run.settings.rate_mb) as way, _gives_way(run):
+            ended = run_dump(command, way, run.row.session, deadline=run.deadline, tick=run.tick)
         _refuse(run, ended, run.work.dump)
         run.note(dump_bytes=bytes_in(run.work.dump), source_bytes=seen.read.bytes)
         step.detail = f"{size(run.figures['dump_bytes'])} of {size(seen.read.bytes)}"
@@ -148,7 +147,7 @@ def _archive(run: Refreshing) -> Iterator[Path]:
 
 
 def _selected(run: Refreshing, folder: Path) -> list[str]:
-    run.work.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    run.work.have()
     command = list_command(run.seen.programs, folder)
     ended = run_program(command, environ={"LC_ALL": "C.UTF-8"}, deadline=run.deadline)
     _refuse(run, ended, folder)

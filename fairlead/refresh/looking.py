@@ -22,6 +22,7 @@ from fairlead.engine.target import Target
 from fairlead.errors import RefreshRefused
 from fairlead.model import PhaseName, Release, size
 from fairlead.promotion import not_well
+from fairlead.refresh.carrying import check_own
 from fairlead.refresh.frame import Looked, Refreshing
 from fairlead.run import StepLog
 from fairlead.store.database import address
@@ -29,7 +30,7 @@ from fairlead.store.database import address
 
 def look(run: Refreshing) -> None:
     """Raises RefreshRefused, WrongDatabase, NotReadOnly, MaskingIncomplete, MaskingUnfit,
-    SelectionUnfit, DatabaseUnreachable, SecretMissing, CannotSave."""
+    SelectionUnfit, CarryUnfit, DatabaseUnreachable, SecretMissing, CannotSave."""
     with run.phase(PhaseName.LOOK) as step:
         run.looked = _looked(run, step)
         step.detail = (
@@ -60,6 +61,7 @@ def _looked(run: Refreshing, step: StepLog) -> Looked:
         )
         _check_store(run, identity)
         owner = _owner(run, here)
+        check_own(run)
         large_objects = _complete(there, masking)
         selection = select(
             there,
