@@ -68,6 +68,14 @@ class UnknownRelease(InputError):
         )
 
 
+class UnknownRefresh(InputError):
+    def __init__(self, refresh: int) -> None:
+        super().__init__(
+            f"The store knows no refresh {refresh}.",
+            next_step="See which there are: fairlead refresh history ENV",
+        )
+
+
 class UnknownBackup(InputError):
     def __init__(self, environment: str, backup: int) -> None:
         super().__init__(
@@ -317,6 +325,13 @@ class RestoreRefused(Refused):
         super().__init__(
             f"Backup {backup} is not restored to {environment}: {why}.", next_step=next_step
         )
+
+
+class RefreshRefused(Refused):
+    """Seen before anything was read."""
+
+    def __init__(self, environment: str, why: str, next_step: str) -> None:
+        super().__init__(f"{environment} is not refreshed: {why}.", next_step=next_step)
 
 
 class NotReadOnly(Refused):
@@ -633,6 +648,24 @@ class RestoreFailed(FailedWithLog):
         )
 
 
+class RefreshFailed(StepFailed):
+    """The new database is not there, or is not what it has to be; nobody was given it. `tail` are
+    the last lines of what failed, where it wrote any."""
+
+    def __init__(self, environment: str, why: str, tail: Sequence[str] = ()) -> None:
+        self.tail = tuple(tail)
+        self._summary = f"Refreshing {environment} failed: {why}."
+        super().__init__(
+            "\n".join([self._summary, *(f"    {line}" for line in tail)]),
+            next_step=f"{environment} has the data that it had. "
+            f"Mend it, then: fairlead refresh {environment}",
+        )
+
+    @property
+    def summary(self) -> str:
+        return self._summary
+
+
 class MaskingFailed(StepFailed):
     """What PostgreSQL said of it is left out: it quotes values."""
 
@@ -725,6 +758,24 @@ class RollbackFailed(FairleadError):
     def summary(self) -> str:
         """Three lines: the first error's log would push the second one out of sight."""
         return self._summary
+
+
+class RefreshNotPutBack(FairleadError):
+    """Both errors: why the environment is not well with the new data, and why it has not the old
+    one again."""
+
+    exit_code = 5
+
+    def __init__(
+        self, environment: str, kept: str, failure: BaseException, second: BaseException
+    ) -> None:
+        super().__init__(
+            f"{environment} has the new data, and is NOT well with it.\n"
+            f"Refreshing it failed: {_summary(failure)}\n"
+            f"Giving it the old data again failed: {_summary(second)}",
+            next_step=f"The old data is in {kept}. Mend the second error, then: "
+            f"fairlead refresh undo {environment}",
+        )
 
 
 class RunsLeft(FairleadError):

@@ -65,6 +65,28 @@ def _time_zone(value: Any) -> Any:
     return value
 
 
+def _cron(value: Any) -> Any:
+    fields = str(value).split()
+    if len(fields) != len(CRON) or not all(map(_of_cron, fields, CRON)):
+        raise ValueError('should be five fields of cron, like "30 0 * * 1-5"')
+    return value
+
+
+def _of_cron(field: str, between: tuple[int, int]) -> bool:
+    """Numbers, ranges of them, steps, lists of all that."""
+    for part in field.split(","):
+        found = re.fullmatch(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/[1-9]\d?)?", part)
+        numbers = [int(number) for number in found.groups() if number] if found else [-1]
+        if numbers != sorted(numbers) or not all(
+            between[0] <= number <= between[1] for number in numbers
+        ):
+            return False
+    return True
+
+
+CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+
+
 def _place(value: Any) -> Any:
     text = str(value)
     bucket = text.removeprefix("s3://") if text.startswith("s3://") else None
@@ -80,6 +102,7 @@ SshAddress = Annotated[str, BeforeValidator(_ssh_address)]
 FreezeWindow = Annotated[str, BeforeValidator(_freeze_window)]
 BackupPlace = Annotated[str, BeforeValidator(_place)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]
+Cron = Annotated[str, BeforeValidator(_cron)]
 # A name becomes part of container names, host names and tags.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
@@ -358,6 +381,47 @@ class Masking(Model):
     ] = {}
 
 
+class CarriedRows(Model):
+    """Rows of `table` that survive, in every schema that has it: those for which the SQL condition
+    `where` holds."""
+
+    table: Annotated[str, StringConstraints(min_length=1)]
+    where: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)] = "true"
+
+
+class RefreshSettings(Model):
+    """Another environment's data, masked, in the place of this one's: each night, or by hand.
+
+    `from` is whose; it is only read. `read` says what: its "database", or the newest proven dump of
+    it ("backup"), the database itself then only for its catalog and for samples. `url` leads to a
+    replica, or to a role that may only read; without it that is the `database` of `from`. `at` is
+    cron, in the config's time zone. `jobs` are parallel connections to each side, `rate_mb` how
+    many MB (10**6 bytes) a second are read at most, 0 for as fast as it goes; `timeout` is
+    seconds, for all of it.
+
+    `leave_out` are tables whose rows are not taken, in every schema; with `tenants` only these
+    tenants' schemas are, and the shared ones. `carry` are rows of this environment that survive,
+    `carry_tenants` its tenants that do.
+
+    After the swap the services in `restart` are restarted, one container after the other, and
+    whatever else is not healthy by itself. The database of before stays for `keep_days` days.
+    """
+
+    source: Name = Field(alias="from")
+    read: Literal["database", "backup"] = "database"
+    url: SecretReference | None = None
+    at: Cron = "0 0 * * *"
+    jobs: int = Field(default=2, ge=1, le=64)
+    rate_mb: float = Field(default=0, ge=0, le=1_000_000)
+    leave_out: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    carry: tuple[CarriedRows, ...] = ()
+    carry_tenants: tuple[str, ...] = ()
+    restart: tuple[Name, ...] = ()
+    keep_days: int = Field(default=7, ge=0, le=3650)
+    timeout: Seconds = 21_600
+
+
 class MigrationPolicy(Model):
     """What becomes of a release whose migrations are unsafe: it goes on and says so ("warn"), it
     waits for approval ("approve"), or it is refused before anything is touched.
@@ -420,6 +484,9 @@ class Environment(Model):
     migrations it had, where every one of them can be reversed; with "restore" by its backup, where
     neither the new version has served a request nor anybody else written anything.
 
+    Into an environment that is `production` no data of another one ever comes; `refresh` is of one
+    that is filled with another one's.
+
     `aliases` are further domains with the same routes, `*.example.com` among them; a certificate
     for a wildcard cannot be had with `tls = "auto"`.
     """
@@ -435,6 +502,8 @@ class Environment(Model):
     networks: tuple[str, ...] = ()
     database: Database | None = None
     backup: BackupSettings = BackupSettings()
+    production: bool = False
+    refresh: RefreshSettings | None = None
     migrations: MigrationPolicy = MigrationPolicy()
     env: Mapping[EnvName, str] = {}
     secrets: Mapping[EnvName, SecretReference] = {}
@@ -492,6 +561,8 @@ POLICY = (
     "backup",
     "on_failure",
     "migrations",
+    "production",
+    "refresh",
 )
 
 NOT_OF_A_RELEASE = ("checks", "dispatch", "github", "keep_releases", "masking", "time_zone")
