@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from fairlead.database.backup.beside import fitted
 
-MADE, KEPT = "_refreshed_", "_before_refresh_"
+MADE, KEPT, REHEARSED = "_refreshed_", "_before_refresh_", "_rehearsed_"
 STAMP = re.compile(r"\d{8}T\d{9}")
 
 
@@ -25,7 +25,17 @@ def kept_name(database: str, stamp: str) -> str:
     return fitted(database, f"{KEPT}{stamp}")
 
 
+def rehearsed_name(database: str, made: str) -> str:
+    """Of the copy of `made` that the next release's migrations are tried on."""
+    return fitted(database, f"{REHEARSED}{_stamp_in(made)}")
+
+
 def is_made(name: str, database: str) -> bool:
     """Whether it was made beside `database` by a refresh, whichever that was."""
-    stamp = name.rpartition("_")[2]
-    return bool(STAMP.fullmatch(stamp)) and name == made_name(database, stamp)
+    stamp = _stamp_in(name)
+    beside = (fitted(database, f"{what}{stamp}") for what in (MADE, REHEARSED))
+    return bool(STAMP.fullmatch(stamp)) and name in beside
+
+
+def _stamp_in(name: str) -> str:
+    return name.rpartition("_")[2]
