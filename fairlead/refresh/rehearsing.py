@@ -13,20 +13,20 @@ from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
 from fairlead.database.backup.beside import drop, elsewhere
+from fairlead.database.backup.swap import belongings, give
 from fairlead.database.migrate import chosen, migrate
 from fairlead.database.pending import pending
 from fairlead.database.presets import Choice
 from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.names import rehearsed_name
 from fairlead.database.refresh.rehearsal import Rehearsal, Stopwatch
-from fairlead.database.refresh.restore import let_connect, let_make
 from fairlead.database.refresh.room import MARGIN, free_for
 from fairlead.database.tenants.fast import Watch
 from fairlead.engine.at_once import at_once
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
 from fairlead.errors import FailedWithLog, FairleadError, LeaseLost, StepFailed
-from fairlead.model import Image, Release, size
+from fairlead.model import Image, PhaseName, Release, size
 from fairlead.project import Project
 from fairlead.refresh.frame import Refreshing
 
@@ -37,6 +37,17 @@ TAIL = 10  # lines
 
 class NotTried(Exception):
     """`str()` says why."""
+
+
+def rehearse_next(run: Refreshing) -> None:
+    """Raises LeaseLost."""
+    with run.phase(PhaseName.REHEARSE) as step:
+        found = rehearse(run, step.say)
+        if found is None:
+            step.skip("nothing is ahead")
+            return
+        run.note(rehearsal=found.as_json())
+        step.detail = found.words
 
 
 def rehearse(run: Refreshing, say: Callable[[str], None]) -> Rehearsal | None:
@@ -143,17 +154,13 @@ def _led(run: Refreshing, target: Target, database: str) -> Target:
 
 @contextmanager
 def _copy(run: Refreshing) -> Iterator[str]:
-    """A copy of the new database, made by its server, for the role of the containers only."""
+    """A copy of the new database, made by its server, for those who may connect to the old one."""
     name = rehearsed_name(run.row.database, run.row.made)
     try:
         with elsewhere(run.target, run.row.session) as connection:
             _check_room(connection, run.row.made)
             connection.execute(_copying(connection, run.row.made, name))
-            connection.execute(
-                sql.SQL("revoke all on database {} from public").format(sql.Identifier(name))
-            )
-            let_make(connection, name, run.seen.owner)
-            let_connect(connection, name, run.seen.owner)
+            give(connection, name, belongings(connection, run.row.database))
         yield name
     finally:
         with elsewhere(run.target, run.row.session) as connection:
