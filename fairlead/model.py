@@ -400,6 +400,7 @@ class PhaseName(StrEnum):
     BUILD_KEYS = "build_keys"
     PROVE = "prove"
     MIGRATE = "migrate"
+    CARRY = "carry"
     CHECK_DATA = "check_data"
     SWAP = "swap"
     CHECK_HEALTH = "check_health"

@@ -10,13 +10,16 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
 
-from fairlead.config import Environment, RefreshSettings
+from fairlead.config import Environment, Masking, RefreshSettings
 from fairlead.database.backup.beside import at, drop, elsewhere
 from fairlead.database.backup.programs import Programs
 from fairlead.database.backup.source import Source
 from fairlead.database.checks.look import Before
+from fairlead.database.refresh.identity import Identity
 from fairlead.database.refresh.names import kept_name, made_name, stamp_of
+from fairlead.database.refresh.selection import Selection
 from fairlead.engine.target import Target
 from fairlead.errors import (
     FairleadError,
@@ -51,6 +54,26 @@ class Asked:
     flow_run: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What the first look has found: both databases, what is deployed, `unwell` if it is, and how
+    it is led to another database, who owns the tables, and what of production is taken."""
+
+    read: Source
+    old: Source
+    identity: Identity
+    programs: Programs
+    deployed: Target
+    unwell: str
+    beside: Target
+    owner: str
+    masking: Masking
+    key: SecretStr
+    selection: Selection
+    large_objects: bool
+    bytes: int
+
+
 @dataclass
 class Refreshing:
     """A refresh that is being made. The phases fill in what the next ones need: `look` what both
@@ -66,13 +89,9 @@ class Refreshing:
     source: str
     deadline: float
     work: Work
-    read: Source | None = None
-    old: Source | None = None
-    programs: Programs | None = None
+    looked: Looked | None = None
     backup: Backup | None = None
-    deployed: Target | None = None
-    owner: str = ""
-    large_objects: bool = False
+    selected: list[str] = field(default_factory=list)
     before: Before | None = None
     beside: bool = False  # the new database is there, and nobody's yet
     swapped: bool = False
@@ -80,6 +99,11 @@ class Refreshing:
     on_phase: Callable[[PhaseName], object] = lambda _: None
     figures: dict[str, Any] = field(default_factory=dict)
     _guarded: float = 0.0
+
+    @property
+    def seen(self) -> Looked:
+        assert self.looked is not None, "the phase `look` comes first"
+        return self.looked
 
     @property
     def environment(self) -> str:

@@ -28,6 +28,7 @@ from fairlead.saving import translated, way_to
 
 NAME = "fairlead refresh"
 DIED = "The process that made it died during {phase}; {what}."
+HAVE_KEPT = (RefreshState.REFRESHED, RefreshState.NOT_PUT_BACK)
 NAMES = "select datname as name from pg_database"
 
 
@@ -84,7 +85,7 @@ def drop_old(project: Project, environment: str, conninfo: str, keep_days: int) 
     with translated(environment, conninfo), elsewhere(conninfo, NAME) as connection:
         for row in refreshes.history(project.config.project, environment):
             over = row.ended_at is not None and row.ended_at < oldest
-            if over and row.kept and row.kept_removed_at is None:
+            if over and row.state in HAVE_KEPT and row.kept_removed_at is None:
                 drop(connection, row.kept)
                 refreshes.kept_removed(row.id)
 

@@ -25,20 +25,20 @@ class Work:
     def dump(self) -> Path:
         return self.folder / "dump"
 
-    @property
-    def contents(self) -> Path:
-        return self.folder / "contents"
-
-    def begin(self, room: int) -> None:
-        """Raises RefreshRefused where the disk is too small, or not ours to write to."""
+    def have(self) -> None:
+        """Raises RefreshRefused where it is not ours to write to."""
         try:
-            self.folder.mkdir(parents=True, mode=0o700)
+            self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         except OSError as error:
             raise RefreshRefused(
                 self.environment,
                 f"the folder {self.folder} cannot be made: {error.strerror}",
                 "Mend its rights, or set FAIRLEAD_HOME to another one.",
             ) from error
+
+    def begin(self, room: int) -> None:
+        """Raises RefreshRefused where the disk is too small too."""
+        self.have()
         there = os.statvfs(self.folder)
         free = there.f_bavail * there.f_frsize
         if free < room:

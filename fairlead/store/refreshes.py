@@ -54,7 +54,8 @@ class Refreshes:
         try:
             row = self._written(
                 f"""
-                insert into refresh (project, environment, source, reads, release, database, made, kept, requested_by, requested_via, request, flow_run, error)
+                insert into refresh (project, environment, source, reads, release, database, made,
+                  kept, requested_by, requested_via, request, flow_run, error)
                 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning {COLUMNS}
                 """,
                 values,

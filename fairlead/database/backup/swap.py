@@ -129,11 +129,17 @@ def _carry_over(connection: Connection[DictRow], database: str, whole: Belonging
             here, sql.Literal(whole.connections)
         )
     )
+    give(connection, database, whole)
+    for setting in whole.settings:
+        _set(connection, here, setting)
+
+
+def give(connection: Connection[DictRow], database: str, whole: Belongings) -> None:
+    """The rights that somebody has on it."""
+    here = sql.Identifier(database)
     connection.execute(sql.SQL("revoke all on database {} from public").format(here))
     for right in whole.rights:
         connection.execute(_granted(here, right))
-    for setting in whole.settings:
-        _set(connection, here, setting)
 
 
 def _granted(database: sql.Identifier, right: Mapping[str, Any]) -> sql.Composed:

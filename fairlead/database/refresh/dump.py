@@ -16,7 +16,6 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from fairlead.database.backup.beside import connected
 from fairlead.database.backup.process import Ended, libpq_environ, run
 from fairlead.database.backup.programs import Programs
-from fairlead.database.refresh.identity import SCHEMA
 
 LOCK_WAIT = "5s"  # for a table that somebody has locked
 EVERY = 0.5  # seconds between two looks at who waits for us
@@ -43,7 +42,7 @@ def dump_command(
     programs: Programs, folder: Path, jobs: int, *, large_objects: bool, selected: Sequence[str]
 ) -> list[str]:
     """pg_dump(1). Roles and what hangs on them stay where they are: the other server has its own.
-    `selected` are more arguments, of what is left out."""
+    `selected` are more arguments, of what is not taken."""
     return [
         programs.path("pg_dump"),
         "--format=directory",
@@ -57,7 +56,6 @@ def dump_command(
         "--no-security-labels",
         "--no-tablespaces",
         *([] if large_objects else ["--no-blobs"]),
-        f"--exclude-schema={SCHEMA}",
         *selected,
         "--no-password",
         f"--file={folder}",

@@ -5,7 +5,7 @@ https://www.postgresql.org/docs/current/app-pgrestore.html
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -48,17 +48,18 @@ def restore_command(
     section: Section,
     jobs: int,
     *,
-    contents: Path,
+    selected: Sequence[str],
     database: str,
     role: str,
 ) -> list[str]:
-    """The first error ends it. `contents` is the list of what is restored, `role` who owns it."""
+    """The first error ends it. `selected` are more arguments, of what is restored; `role` is who
+    owns it then."""
     return [
         programs.path("pg_restore"),
         "--exit-on-error",
         f"--section={section}",
         f"--jobs={jobs if section != 'pre-data' else 1}",
-        f"--use-list={contents}",
+        *selected,
         "--no-owner",
         "--no-privileges",
         "--no-security-labels",
@@ -103,11 +104,10 @@ def let_make(connection: Connection[DictRow], database: str, role: str) -> None:
     )
 
 
-def let_connect(connection: Connection[DictRow], database: str, role: str) -> None:
+def let_make_in_public(connection: Connection[DictRow], role: str) -> None:
+    """Since PostgreSQL 15 only the owner of the database may, unless somebody else is told so."""
     connection.execute(
-        sql.SQL("grant connect, temporary on database {} to {}").format(
-            sql.Identifier(database), sql.Identifier(role)
-        )
+        sql.SQL("grant all on schema public to {} with grant option").format(sql.Identifier(role))
     )
 
 

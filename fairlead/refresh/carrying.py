@@ -1,0 +1,40 @@
+"""What the environment keeps of its own comes over from its old database."""
+
+from fairlead.database.refresh.carry import Own, carry, check_carry
+from fairlead.model import PhaseName
+from fairlead.refresh.frame import Refreshing
+
+
+def own_of(run: Refreshing) -> Own:
+    settings = run.settings
+    rows = [(one.table, one.where) for one in settings.carry]
+    return Own(run.environment, rows, settings.carry_tenants)
+
+
+def check_own(run: Refreshing) -> None:
+    """Raises CarryUnfit."""
+    check_carry(run.target, own_of(run))
+
+
+def carry_over(run: Refreshing) -> None:
+    """Once both databases are at the same migrations. Raises CarryFailed, LeaseLost."""
+    with run.phase(PhaseName.CARRY) as step:
+        own = own_of(run)
+        if not own.rows and not own.tenants:
+            step.skip("the config names nothing of its own")
+            return
+        run.work.have()
+        try:
+            carried = carry(
+                run.target,
+                run.made,
+                own,
+                programs=run.seen.programs,
+                folder=run.work.folder,
+            )
+        finally:
+            run.work.remove()
+        for schema in carried.left:
+            step.say(f"{schema} is not in the new database: its rows stay behind")
+        run.note(carried=carried.words)
+        step.detail = f"{carried.words} of {run.environment}'s own"
