@@ -13,13 +13,13 @@ from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
 from fairlead.database.backup.beside import drop, elsewhere
+from fairlead.database.backup.swap import belongings, give
 from fairlead.database.migrate import chosen, migrate
 from fairlead.database.pending import pending
 from fairlead.database.presets import Choice
 from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.names import rehearsed_name
 from fairlead.database.refresh.rehearsal import Rehearsal, Stopwatch
-from fairlead.database.refresh.restore import let_connect, let_make
 from fairlead.database.refresh.room import MARGIN, free_for
 from fairlead.database.tenants.fast import Watch
 from fairlead.engine.at_once import at_once
@@ -143,17 +143,13 @@ def _led(run: Refreshing, target: Target, database: str) -> Target:
 
 @contextmanager
 def _copy(run: Refreshing) -> Iterator[str]:
-    """A copy of the new database, made by its server, for the role of the containers only."""
+    """A copy of the new database, made by its server, that is whose the environment's own is."""
     name = rehearsed_name(run.row.database, run.row.made)
     try:
         with elsewhere(run.target, run.row.session) as connection:
             _check_room(connection, run.row.made)
             connection.execute(_copying(connection, run.row.made, name))
-            connection.execute(
-                sql.SQL("revoke all on database {} from public").format(sql.Identifier(name))
-            )
-            let_make(connection, name, run.seen.owner)
-            let_connect(connection, name, run.seen.owner)
+            give(connection, name, belongings(connection, run.row.database))
         yield name
     finally:
         with elsewhere(run.target, run.row.session) as connection:
