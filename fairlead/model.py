@@ -402,6 +402,7 @@ class PhaseName(StrEnum):
     MIGRATE = "migrate"
     CARRY = "carry"
     CHECK_DATA = "check_data"
+    REHEARSE = "rehearse"
     SWAP = "swap"
     CHECK_HEALTH = "check_health"
     PUT_BACK = "put_back"

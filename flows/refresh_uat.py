@@ -20,6 +20,7 @@ from tasks.refresh import (
     migrate,
     prove_masked,
     putting_back,
+    rehearse,
     restore_rows,
     served_before,
     swap,
@@ -65,6 +66,7 @@ def refresh(
             migrate(run)
             carry_over(run)
             check_data(run)
+            rehearse(run)
             with putting_back(run):
                 swap(run)
                 check_health(run)

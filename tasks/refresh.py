@@ -6,7 +6,15 @@ from prefect.states import Completed, Failed
 
 from fairlead.model import RefreshState
 from fairlead.project import Project
-from fairlead.refresh import carrying, copying, looking, masking, migrating, swapping
+from fairlead.refresh import (
+    carrying,
+    copying,
+    looking,
+    masking,
+    migrating,
+    rehearsing,
+    swapping,
+)
 from fairlead.refresh.frame import Asked, Refreshing
 from tasks.step import task_of
 
@@ -75,6 +83,12 @@ def carry_over(run: Refreshing) -> None:
 def check_data(run: Refreshing) -> None:
     """As after a release's migrations."""
     migrating.check_data(run)
+
+
+@task(**task_of("rehearse"))
+def rehearse(run: Refreshing) -> None:
+    """What the next release would take on this data; nothing of it fails the refresh."""
+    rehearsing.rehearse_next(run)
 
 
 @task(**task_of("swap"))

@@ -26,7 +26,7 @@ from fairlead.engine.at_once import at_once
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
 from fairlead.errors import FailedWithLog, FairleadError, LeaseLost, StepFailed
-from fairlead.model import Image, Release, size
+from fairlead.model import Image, PhaseName, Release, size
 from fairlead.project import Project
 from fairlead.refresh.frame import Refreshing
 
@@ -37,6 +37,17 @@ TAIL = 10  # lines
 
 class NotTried(Exception):
     """`str()` says why."""
+
+
+def rehearse_next(run: Refreshing) -> None:
+    """Raises LeaseLost."""
+    with run.phase(PhaseName.REHEARSE) as step:
+        found = rehearse(run, step.say)
+        if found is None:
+            step.skip("nothing is ahead")
+            return
+        run.note(rehearsal=found.as_json())
+        step.detail = found.words
 
 
 def rehearse(run: Refreshing, say: Callable[[str], None]) -> Rehearsal | None:
@@ -143,7 +154,7 @@ def _led(run: Refreshing, target: Target, database: str) -> Target:
 
 @contextmanager
 def _copy(run: Refreshing) -> Iterator[str]:
-    """A copy of the new database, made by its server, that is whose the environment's own is."""
+    """A copy of the new database, made by its server, for those who may connect to the old one."""
     name = rehearsed_name(run.row.database, run.row.made)
     try:
         with elsewhere(run.target, run.row.session) as connection:
