@@ -234,7 +234,8 @@ def test_a_full_disk_stops_it(uat: Refreshed, tmp_path: Path, when: str) -> None
     uat.bench.environ["FAIRLEAD_HOME"] = str(uat.bench.folder / "home")
     assert left == []
     why = {"before": " free, and the dump will take about ", "meanwhile": " is full"}[when]
-    unchanged(uat, row, RefreshState.FAILED, f"the disk of {small}", why)
+    state = RefreshState.REFUSED if when == "before" else RefreshState.FAILED
+    unchanged(uat, row, state, f"the disk of {small}", why)
 
 
 def test_whoever_waits_for_the_dump_goes_first(uat: Refreshed) -> None:
@@ -342,7 +343,7 @@ def test_a_backup_is_read_in_the_place_of_the_database(uat: Refreshed) -> None:
     place = {"place": str(uat.bench.folder / "backups")}
     uat.configure(refresh={"read": "backup"}, environments={"prod": {"backup": place}})
     refused = uat.refresh()
-    unchanged(uat, refused, RefreshState.FAILED, "there is no proven dump of prod")
+    unchanged(uat, refused, RefreshState.REFUSED, "there is no proven dump of prod")
     uat.bench.fairlead("backup", "prod")
     uat.run(uat.prod, "delete from item")
     row = uat.refresh()
