@@ -99,14 +99,29 @@ def test_owner_rights_and_settings_of_the_database_are_as_they_were(uat: Refresh
             "alter database {name} connection limit 33",
         ):
             connection.execute(sql.SQL(statement).format(name=name, role=role))
+        with psycopg.connect(uat.uat, autocommit=True) as there:
+            for statement in (
+                "grant usage on schema one to {role}",
+                "grant select on one.person to {role}",
+                "grant usage on sequence item_id_seq to {role} with grant option",
+                "create table of_uat_only ()",
+                "grant select on of_uat_only to {role}",
+                "alter default privileges grant insert on tables to {role}",
+            ):
+                there.execute(sql.SQL(statement).format(role=role))
         try:
-            before = belongings(uat)
+            before, rights = belongings(uat), given(uat)
+            assert len(rights) == 4
             is_good(uat.refresh())
             assert belongings(uat) == before
+            assert given(uat) == [one for one in rights if one[0] != "of_uat_only"]
             assert uat.run(uat.uat, "show timezone") == [("Asia/Tokyo",)]
         finally:
-            for statement in ("drop owned by {role}", "drop role {role}"):
-                connection.execute(sql.SQL(statement).format(role=role))
+            for beside in ("", *uat.databases()):
+                url = uat.uat.replace(uat.database, f"{uat.database}{beside}")
+                with psycopg.connect(url, autocommit=True) as there:
+                    there.execute(sql.SQL("drop owned by {role}").format(role=role))
+            connection.execute(sql.SQL("drop role {role}").format(role=role))
 
 
 def belongings(uat: Refreshed) -> Any:
@@ -114,6 +129,18 @@ def belongings(uat: Refreshed) -> Any:
         uat.prod,
         "select datdba, datacl::text, datconnlimit, (select setconfig from pg_db_role_setting "
         f"where setdatabase = d.oid) from pg_database d where datname = '{uat.database}'",
+    )
+
+
+def given(uat: Refreshed) -> list[tuple[Any, ...]]:
+    """What somebody has who does not own it; the mark's aside."""
+    return uat.run(
+        uat.uat,
+        "select relname::text, relacl::text from pg_class where relacl is not null and "
+        "relnamespace >= 16384 and relnamespace <> 'fairlead_mark'::regnamespace or "
+        "relname in ('of_uat_only', 'item_id_seq') union all select nspname::text, nspacl::text "
+        "from pg_namespace where nspname = 'one' union all select defaclobjtype::text, "
+        "defaclacl::text from pg_default_acl order by 1",
     )
 
 
