@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from psycopg import sql
@@ -73,6 +74,49 @@ def test_what_it_did_is_told_wherever_people_look(uat: Refreshed) -> None:
     assert "swap" in shown
     missing = uat.bench.fairlead("refresh", "show", "999", code=2)
     assert "The store knows no refresh 999." in missing.stderr
+
+
+def test_prefect_s_page_of_the_run_has_its_report(uat: Refreshed) -> None:
+    row = uat.refresh()
+    is_good(row)
+    found = artifacts(uat, row)
+    assert set(found) == {"refresh-uat"}
+    assert found["refresh-uat"]["description"] == f"✔ refresh {row.id} of uat from prod succeeded"
+    report = found["refresh-uat"]["data"]
+    assert report.startswith(f"# ✔ Refresh {row.id}: {uat.bench.project} uat from prod succeeded")
+    assert "- Masked: 5 columns of 4 tables" in report
+    assert "Real" not in report
+
+
+def artifacts(uat: Refreshed, row: Refresh) -> dict[str, dict[str, Any]]:
+    """Of the run, by key."""
+    wanted = {"artifacts": {"flow_run_id": {"any_": [row.flow_run]}}}
+    place = f"{uat.bench.environ['PREFECT_API_URL']}/artifacts/filter"
+    answer = httpx.post(place, json=wanted, trust_env=False)
+    return {str(one["key"]): one for one in answer.json()}
+
+
+def test_failures_are_told_and_the_first_that_is_good_after_one(uat: Refreshed) -> None:
+    slack = {"channel": "#uat", "token": "env:SLACK_TOKEN", "api": "http://127.0.0.1:1/"}
+    told = {"environments": {"uat": {"notify": {"slack": slack}}}}
+    uat.bench.environ["SLACK_TOKEN"] = "planted-slack-token"
+    uat.configure(**told)
+    first = uat.refresh()
+    uat.configure(rules={**RULES, "item.note": None}, **told)
+    bad = uat.refresh()
+    uat.configure(**told)
+    again, quiet = uat.refresh(), uat.refresh()
+    assert said(uat, first) == said(uat, quiet) == []
+    (failure,) = said(uat, bad)
+    assert failure.endswith("uat: not refreshed from prod, nothing was touched")
+    (recovered,) = said(uat, again)
+    assert recovered.endswith("uat: it is refreshed from prod again")
+
+
+def said(uat: Refreshed, row: Refresh) -> list[str]:
+    subject = f"refresh {row.id}"
+    found = uat.bench.read(lambda store: store.outbox.of(uat.bench.project, subject))
+    return [one.message.body["text"] for one in found]
 
 
 def test_the_command_starts_it_and_follows_it(uat: Refreshed) -> None:
