@@ -90,7 +90,7 @@ def test_prefect_s_page_of_the_run_has_its_report(uat: Refreshed) -> None:
 
 def artifacts(uat: Refreshed, row: Refresh) -> dict[str, dict[str, Any]]:
     """Of the run, by key."""
-    wanted = {"artifacts": {"flow_run_id": {"any_": [row.flow_run]}}}
+    wanted = {"flow_runs": {"id": {"any_": [row.flow_run]}}}
     place = f"{uat.bench.environ['PREFECT_API_URL']}/artifacts/filter"
     answer = httpx.post(place, json=wanted, trust_env=False)
     return {str(one["key"]): one for one in answer.json()}
