@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fairlead.database.backup.beside import connected, create_like, elsewhere
 from fairlead.database.backup.dump import bytes_in, disk_full
-from fairlead.database.backup.estimate import expected
 from fairlead.database.backup.manifest import DUMP
 from fairlead.database.backup.process import Ended
 from fairlead.database.backup.process import run as run_program
@@ -18,7 +17,7 @@ from fairlead.database.refresh.rate import limited
 from fairlead.database.refresh.restore import (
     Section,
     count_tenants,
-    forget_rows,
+    keep_contents,
     let_make,
     let_make_in_public,
     list_command,
@@ -27,8 +26,7 @@ from fairlead.database.refresh.restore import (
     wanted,
 )
 from fairlead.database.refresh.room import free_for
-from fairlead.errors import RefreshRefused
-from fairlead.model import Backup, BackupKind, BackupState, PhaseName, size
+from fairlead.model import PhaseName, size
 from fairlead.refresh.frame import Refreshing
 from fairlead.run import StepLog
 from fairlead.saving import place_of
@@ -43,12 +41,11 @@ def dump(run: Refreshing) -> None:
 
     Raises RefreshRefused, RefreshFailed, BackupBroken, LeaseLost."""
     with run.phase(PhaseName.DUMP) as step:
-        if run.settings.read == "backup":
-            step.skip(_read_backup(run).words)
+        seen, backup = run.seen, run.backup
+        if backup is not None:
+            run.note(dump_bytes=backup.bytes, source_bytes=backup.database_bytes)
+            step.skip(f"in its place {backup.words}")
             return
-        seen = run.seen
-        room = expected(seen.read.bytes, seen.read.data_bytes, None).room
-        run.work.begin(room)
         command = dump_command(
             seen.programs,
             run.work.dump,
@@ -56,7 +53,7 @@ def dump(run: Refreshing) -> None:
             large_objects=seen.large_objects,
             selected=seen.selection.dump_options(seen.programs, run.work.folder),
         )
-        step.say(f"pg_dump {seen.programs.major} of {seen.read.database}, {size(seen.bytes)}")
+        step.say(f"pg_dump {seen.programs.major} of {seen.read.database}, {size(seen.read.bytes)}")
         with limited(run.source, run.settings.rate_mb) as way, _gives_way(run):
             ended = run_dump(command, way, run.row.session, deadline=run.deadline, tick=run.tick)
         _refuse(run, ended, run.work.dump)
@@ -75,23 +72,6 @@ def _gives_way(run: Refreshing) -> Iterator[None]:
         ) from error
 
 
-def _read_backup(run: Refreshing) -> Backup:
-    store, source = run.project.store, run.row.source
-    made = store.backups.all(run.row.project, source)
-    good = (one for one in made if (one.kind, one.state) == (BackupKind.DUMP, BackupState.PROVEN))
-    backup = next(good, None)
-    if backup is None:
-        raise RefreshRefused(
-            run.environment,
-            f"there is no proven dump of {source}",
-            f"Make one: fairlead backup {source}",
-        )
-    store.refreshes.reads_backup(run.row.id, backup.id)
-    run.backup = backup
-    run.note(dump_bytes=backup.bytes, source_bytes=backup.database_bytes)
-    return backup
-
-
 def restore_rows(run: Refreshing) -> None:
     """The tables with their rows, without keys and indexes: these are built on what is masked.
 
@@ -102,8 +82,7 @@ def restore_rows(run: Refreshing) -> None:
             run.selected = _selected(run, folder)
             _section(run, folder, "pre-data", step)
             _section(run, folder, "data", step)
-        if run.backup is None:
-            forget_rows(run.work.dump)
+            keep_contents(folder, run.work.dump)
         with connected(run.made, run.row.session) as connection:
             removed = run.seen.selection.remove_rows(connection)
             run.note(tenants=count_tenants(connection))
@@ -117,8 +96,7 @@ def build_keys(run: Refreshing) -> None:
 
     Raises RefreshFailed, LeaseLost."""
     with run.phase(PhaseName.BUILD_KEYS) as step:
-        with _archive(run) as folder:
-            _section(run, folder, "post-data", step)
+        _section(run, run.work.dump, "post-data", step)
         run.work.remove()
         step.detail = "UNIQUE and FOREIGN KEY hold on what is masked"
 
@@ -166,7 +144,7 @@ def _section(run: Refreshing, folder: Path, section: Section, step: StepLog) -> 
     )
     step.say(f"pg_restore of {section}")
     ended = restore(command, run.made, run.row.session, deadline=run.deadline, tick=run.tick)
-    _refuse(run, ended, None, masked=section == "post-data")
+    _refuse(run, ended, None, masked=section != "data")
 
 
 def _refuse(run: Refreshing, ended: Ended, folder: Path | None, *, masked: bool = True) -> None:

@@ -2,7 +2,7 @@
 about to do, and at the end its outcome. What is half-made then is taken away."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from fairlead.database.backup.beside import at, drop, elsewhere
 from fairlead.database.backup.programs import Programs
 from fairlead.database.backup.source import Source
 from fairlead.database.checks.look import Before
+from fairlead.database.masking.session import reason
 from fairlead.database.refresh.identity import Identity
 from fairlead.database.refresh.names import kept_name, made_name, stamp_of
 from fairlead.database.refresh.selection import Selection
@@ -27,7 +28,6 @@ from fairlead.errors import (
     RefreshFailed,
     RefreshNotPutBack,
     RefreshRefused,
-    Refused,
     StoreUnreachable,
 )
 from fairlead.lease import Held, hold
@@ -41,6 +41,9 @@ from fairlead.refresh.work import Work
 from fairlead.run import StepLog, words
 from fairlead.saving import way_to
 
+SAID_NO = (2, 3)  # exit codes: what was asked for, the config or a rule
+UNMASKED = (PhaseName.DUMP, PhaseName.RESTORE, PhaseName.MASK, PhaseName.PROVE)
+QUERY = 300.0  # seconds that one of our own queries may take in production
 GUARD = 5.0  # seconds between two questions whether the lease is still ours, in long phases
 
 
@@ -71,7 +74,6 @@ class Looked:
     key: SecretStr
     selection: Selection
     large_objects: bool
-    bytes: int
 
 
 @dataclass
@@ -96,7 +98,6 @@ class Refreshing:
     beside: bool = False  # the new database is there, and nobody's yet
     swapped: bool = False
     failure: BaseException | None = None
-    on_phase: Callable[[PhaseName], object] = lambda _: None
     figures: dict[str, Any] = field(default_factory=dict)
     _guarded: float = 0.0
 
@@ -142,11 +143,10 @@ class Refreshing:
         self.held.guard()
         refreshes, redact = self.project.store.refreshes, self.project.redact
         refreshes.begin_phase(self.row.id, name)
-        self.on_phase(name)
         log = StepLog(name, redact)
         outcome, error = StepOutcome.FAILED, None
         try:
-            with _translated(self):
+            with _translated(self, name):
                 yield log
             outcome = StepOutcome.SKIPPED if log.skipped else StepOutcome.SUCCEEDED
         except BaseException as failure:
@@ -178,17 +178,18 @@ class Refreshing:
             return RefreshState.NOT_PUT_BACK
         phases = self.project.store.refreshes.phases(self.row.id)
         untouched = all(one.name is PhaseName.LOOK for one in phases)
-        said_no = isinstance(self.failure, Refused) or (
-            isinstance(self.failure, FairleadError) and self.failure.exit_code == 2
-        )
+        said_no = getattr(self.failure, "exit_code", None) in SAID_NO
         return RefreshState.REFUSED if said_no and untouched else RefreshState.FAILED
 
 
 @contextmanager
-def _translated(run: Refreshing) -> Iterator[None]:
+def _translated(run: Refreshing, name: PhaseName) -> Iterator[None]:
+    """What PostgreSQL says of rows quotes them: until these are masked only its code is told."""
     try:
         yield
     except psycopg.Error as error:
+        if name in UNMASKED:
+            raise run.failed(f"a server says no: {reason(error)}") from None
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise run.failed(f"a server says no: {said}") from error
 
@@ -217,7 +218,7 @@ def refreshing(
             drop_old(project, environment, target, settings.keep_days)
             reads = ways.enter_context(way_of_source(project, environment))
         except FairleadError as refusal:
-            if isinstance(refusal, Refused):
+            if refusal.exit_code in SAID_NO:
                 _begun(project, environment, settings, asked, "", str(refusal))
             raise
         row = _begun(project, environment, settings, asked, target)
@@ -289,14 +290,14 @@ def _running(run: Refreshing) -> Iterator[Refreshing]:
         run.failure = run.failure or failure
         raise
     finally:
-        if not isinstance(run.failure, LeaseLost):  # who took the lease from us takes it away
+        run.work.remove()
+        if not isinstance(run.failure, LeaseLost):  # who took the lease from us settles the rest
             _end(run)
 
 
 def _end(run: Refreshing) -> None:
     """What cannot be taken away now is by the next refresh: the row stays unfinished then."""
     try:
-        run.work.remove()
         if not run.swapped:
             run.drop_made()
     except psycopg.Error as error:

@@ -22,6 +22,7 @@ from fairlead.errors import FairleadError
 from fairlead.lease import Held
 from fairlead.model import Phase, PhaseName, Refresh, RefreshState
 from fairlead.project import Project
+from fairlead.refresh.telling import tell_ended
 from fairlead.refresh.ways import way_of_source
 from fairlead.refresh.work import clear_work
 from fairlead.saving import translated, way_to
@@ -65,6 +66,9 @@ def settle_left(project: Project, environment: str, held: Held) -> str | None:
         if undone is not None:
             _settle_undone(project, undone, connection)
     clear_work(project.config.project, environment)
+    after = project.store.refreshes.get(project.config.project, row.id) if row else None
+    if after is not None:
+        tell_ended(project, after)
     return done
 
 

@@ -8,6 +8,7 @@ from psycopg.rows import DictRow
 
 from fairlead.config import Masking
 from fairlead.database.backup.beside import connected
+from fairlead.database.backup.estimate import expected
 from fairlead.database.backup.programs import Programs, programs_for
 from fairlead.database.backup.source import Source, locks_to_set, look_at
 from fairlead.database.masking.catalog import read_catalog
@@ -20,10 +21,10 @@ from fairlead.database.refresh.room import free_for, largest_table, needed
 from fairlead.database.refresh.selection import select
 from fairlead.engine.target import Target
 from fairlead.errors import RefreshRefused
-from fairlead.model import PhaseName, Release, size
+from fairlead.model import Backup, BackupKind, BackupState, PhaseName, Release, size
 from fairlead.promotion import not_well
 from fairlead.refresh.carrying import check_own
-from fairlead.refresh.frame import Looked, Refreshing
+from fairlead.refresh.frame import QUERY, Looked, Refreshing
 from fairlead.run import StepLog
 from fairlead.store.database import address
 
@@ -34,7 +35,7 @@ def look(run: Refreshing) -> None:
     with run.phase(PhaseName.LOOK) as step:
         run.looked = _looked(run, step)
         step.detail = (
-            f"{run.row.source} is only read: {size(run.seen.bytes)}, {run.seen.read.server}"
+            f"{run.row.source} is only read: {size(run.seen.read.bytes)}, {run.seen.read.server}"
         )
 
 
@@ -49,7 +50,7 @@ def _looked(run: Refreshing, step: StepLog) -> Looked:
     settings, source = run.settings, run.row.source
     with (
         connected(run.target, run.row.session) as here,
-        reading(source, run.source, timeout=settings.timeout) as there,
+        reading(source, run.source, timeout=QUERY) as there,
     ):
         old, read = look_at(here), look_at(there)
         identity = identify(here, run.environment, address(run.target))
@@ -71,8 +72,12 @@ def _looked(run: Refreshing, step: StepLog) -> Looked:
             carry_tenants=settings.carry_tenants,
         )
         programs = _programs(run, read, old)
-        _check_locks(run, read)
         _check_room(run, here, needed(read.bytes, largest_table(there)), step)
+    if settings.read == "backup":
+        run.backup = _newest_backup(run)
+    else:
+        _check_locks(run, read)
+        run.work.begin(expected(read.bytes, read.data_bytes, None).room)
     step.say(f"{source} is only read, and {run.environment} is marked as {identity.mark}")
     return Looked(
         read=read,
@@ -87,7 +92,6 @@ def _looked(run: Refreshing, step: StepLog) -> Looked:
         key=key,
         selection=selection,
         large_objects=large_objects,
-        bytes=read.bytes,
     )
 
 
@@ -175,7 +179,7 @@ def _programs(run: Refreshing, read: Source, old: Source) -> Programs:
 
 def _check_locks(run: Refreshing, read: Source) -> None:
     wanted = locks_to_set(read)
-    if wanted is not None and run.settings.read == "database":
+    if wanted is not None:
         raise RefreshRefused(
             run.environment,
             f"pg_dump would lock {read.relations} tables and sequences of {run.row.source}, and "
@@ -199,3 +203,18 @@ def _check_room(run: Refreshing, here: Connection[DictRow], room: int, step: Ste
             f"{size(room)} beside the old one",
             "Free some disk there, take less (leave_out, tenants), or lower keep_days.",
         )
+
+
+def _newest_backup(run: Refreshing) -> Backup:
+    store, source = run.project.store, run.row.source
+    made = store.backups.all(run.row.project, source)
+    good = (one for one in made if (one.kind, one.state) == (BackupKind.DUMP, BackupState.PROVEN))
+    backup = next(good, None)
+    if backup is None:
+        raise RefreshRefused(
+            run.environment,
+            f"there is no proven dump of {source}",
+            f"Make one: fairlead backup {source}",
+        )
+    store.refreshes.reads_backup(run.row.id, backup.id)
+    return backup

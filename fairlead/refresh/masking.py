@@ -10,7 +10,7 @@ from fairlead.database.masking.mask import mask
 from fairlead.database.masking.prove import prove
 from fairlead.database.masking.reading import reading
 from fairlead.model import PhaseName
-from fairlead.refresh.frame import Refreshing
+from fairlead.refresh.frame import QUERY, Refreshing
 from fairlead.run import StepLog
 
 EVERY = 5.0  # seconds between two lines
@@ -47,7 +47,7 @@ def prove_masked(run: Refreshing) -> None:
     Raises MaskingNotProven, MaskingFailed, NotReadOnly, DatabaseUnreachable, LeaseLost."""
     with run.phase(PhaseName.PROVE) as step:
         with (
-            reading(run.row.source, run.source, timeout=run.left) as there,
+            reading(run.row.source, run.source, timeout=QUERY) as there,
             connected(run.made, run.row.session, run.left) as copy,
         ):
             settle(copy, default_transaction_read_only="on")

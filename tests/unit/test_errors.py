@@ -44,6 +44,31 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "dev has no backup 7.\nSee which there are: fairlead backups dev",
     ),
     (
+        errors.UnknownRefresh(7),
+        2,
+        "The store knows no refresh 7.\nSee which there are: fairlead refresh history ENV",
+    ),
+    (
+        errors.RefreshRefused("uat", "there is no room", "Make some."),
+        3,
+        "uat is not refreshed: there is no room.\nMake some.",
+    ),
+    (
+        errors.RefreshFailed("uat", "pg_restore ended with exit code 1", ["in the table a"]),
+        4,
+        "Refreshing uat failed: pg_restore ended with exit code 1.\n    in the table a\n"
+        "uat has the data that it had. Mend it, then: fairlead refresh uat",
+    ),
+    (
+        errors.RefreshNotPutBack(
+            "uat", "old", errors.FairleadError("it is sick"), errors.FairleadError("it is away")
+        ),
+        5,
+        "uat has the new data, and is NOT well with it.\nRefreshing it failed: it is sick\n"
+        "Giving it the old data again failed: it is away\nThe old data is in old. "
+        "Mend the second error, then: fairlead refresh undo uat",
+    ),
+    (
         errors.NotReadOnly("prod", "db:5432/app"),
         3,
         "The database of prod at db:5432/app gives us a session that could write.\n"

@@ -5,6 +5,7 @@ https://www.postgresql.org/docs/current/app-pgrestore.html
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from fairlead.database.backup.process import Ended, libpq_environ, run
 from fairlead.database.backup.programs import Programs
 
 Section = Literal["pre-data", "data", "post-data"]
+CONTENTS = "toc.dat"
 OPTIONS = "-c synchronous_commit=off -c statement_timeout=0 -c lock_timeout=0"
 # The credentials with which production goes to other servers, and what acts by itself.
 LEFT_OUT = re.compile(r"^\d+; \d+ \d+ (USER MAPPING|EVENT TRIGGER|SUBSCRIPTION|PUBLICATION) ", re.M)
@@ -111,11 +113,13 @@ def let_make_in_public(connection: Connection[DictRow], role: str) -> None:
     )
 
 
-def forget_rows(folder: Path) -> None:
-    """The files with rows, unmasked as they are; the table of contents stays."""
-    for path in folder.iterdir():
-        if path.name != "toc.dat":
-            path.unlink()
+def keep_contents(dump: Path, folder: Path) -> None:
+    """The table of contents in `folder`, for what comes after the rows; the files with these, which
+    are not masked, are nowhere of ours any more."""
+    contents = (dump / CONTENTS).read_bytes()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    (folder / CONTENTS).write_bytes(contents)
 
 
 def count_tenants(connection: Connection[DictRow]) -> int:
