@@ -167,8 +167,8 @@ def test_of_tenants_that_are_left_out_nothing_comes(
             "key of Shop.example",
             "key of One.example",
         ]
-        schemas = target.column("select nspname from pg_namespace where oid >= 16384")
-        assert schemas == ["one"]
+        schemas = target.column("select nspname from pg_namespace where nspname !~ '^(pg_|info)'")
+        assert sorted(schemas) == ["one", "public"]
         target.run("checkpoint")
         assert b"Two.example" not in target.file_of("domain")
 

@@ -15,13 +15,16 @@ order by attnum
 """
 # The primary key; else another one that no NULL is in.
 KEY = """
-select array(select a.attname::text from unnest(i.indkey[0:i.indnkeyatts - 1]) with ordinality
-    k(number, at) join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
-  order by k.at) as columns
-from pg_index i where i.indrelid = %s::regclass and i.indisunique and i.indpred is null
-  and i.indexprs is null and not exists (select from unnest(i.indkey[0:i.indnkeyatts - 1]) k(number)
-    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
-    where not a.attnotnull)
+select i.columns from (
+  select indrelid, indexrelid, indisprimary, array(
+      select a.attname::text
+      from unnest((indkey::int2[])[0:indnkeyatts - 1]) with ordinality k(number, place)
+        join pg_attribute a on a.attrelid = indrelid and a.attnum = k.number
+      order by k.place) as columns
+  from pg_index where indrelid = %s::regclass and indisunique and indpred is null
+    and indexprs is null) i
+where not exists (select from pg_attribute a
+  where a.attrelid = i.indrelid and a.attname = any(i.columns) and not a.attnotnull)
 order by not i.indisprimary, i.indexrelid limit 1
 """
 
