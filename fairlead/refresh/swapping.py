@@ -1,9 +1,6 @@
 """The new database takes the place of the old one; and the old one its own again, where what serves
 is not well with the new one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from fairlead.database.backup.beside import connected, elsewhere
 from fairlead.database.backup.swap import swap
 from fairlead.database.refresh.identity import write_mark
@@ -46,21 +43,8 @@ def check_health(run: Refreshing) -> None:
             step.detail = f"not well, as it was before: {error.summary}"
 
 
-@contextmanager
-def putting_back(run: Refreshing) -> Iterator[None]:
-    """Whatever ends these phases before their end has the renames go back."""
-    try:
-        yield
-    except LeaseLost:
-        raise
-    except BaseException as failure:
-        if run.swapped:
-            put_back(run, failure)
-        raise
-
-
 def put_back(run: Refreshing, failure: BaseException) -> None:
-    """Raises RefreshNotPutBack with both errors, LeaseLost."""
+    """By the same swap, after `failure`. Raises RefreshNotPutBack with both errors, LeaseLost."""
     row = run.row
     try:
         with run.phase(PhaseName.PUT_BACK) as step:
