@@ -7,9 +7,8 @@ from fairlead.database.refresh.identity import write_mark
 from fairlead.errors import FairleadError, LeaseLost, RefreshNotPutBack
 from fairlead.model import PhaseName
 from fairlead.refresh.frame import Refreshing
+from fairlead.refresh.left import has
 from fairlead.refresh.serving import serve
-
-HAS = "select from pg_database where datname = %s"
 
 
 def swap_in(run: Refreshing) -> None:
@@ -26,7 +25,7 @@ def swap_in(run: Refreshing) -> None:
                     connection, run.target, old=row.database, new=row.made, kept=row.kept
                 )
             finally:
-                run.swapped = connection.execute(HAS, (row.kept,)).fetchone() is not None
+                run.swapped = has(connection, row.kept)
         run.note(swap_ms=round(seconds * 1000), kept=row.kept)
         step.detail = f"{row.database} took no connection for {seconds * 1000:.0f} ms"
 
@@ -56,5 +55,8 @@ def put_back(run: Refreshing, failure: BaseException) -> None:
     except LeaseLost:
         raise
     except FairleadError as error:
+        if not run.swapped:
+            failure.add_note(f"{run.environment} has the old data again, and is not well: {error}")
+            return
         run.failure = RefreshNotPutBack(run.environment, row.kept, failure, error)
         raise run.failure from error
