@@ -33,6 +33,19 @@ def test_a_migration_takes_until_its_line_ends() -> None:
     assert clock.seconds == 18.5
 
 
+def test_a_migration_that_does_not_end_is_known() -> None:
+    clock = Stopwatch()
+    clock.hear("  Applying app.0002_a... OK")
+    assert clock.at == ""
+    clock.hear("  Applying app.0003_b...says something")
+    assert clock.at == "app.0003_b"
+    clock.hear(" OK")
+    assert clock.at == ""
+    clock.hear("  Applying app.0004_c...Traceback (most recent call last):")
+    clock.hear("django.db.utils.DataError: value too long")
+    assert clock.at == "app.0004_c"
+
+
 def test_the_slowest_tenants_come_first() -> None:
     clock = heard()
     clock.keep([TenantMigration("one", "done", 1.5, 1), TenantMigration("two", "failed", 3, 1)])
@@ -50,9 +63,10 @@ def test_it_says_in_a_line_how_it_would_go() -> None:
     assert took.words == f"{what} would take 4 min 10 s to migrate this data"
     nothing = rehearsal(seconds=0)
     assert nothing.words == f"{what} has nothing to migrate"
-    failed = rehearsal(seconds=12.34, failure="`migrate` ended with exit code 1.")
+    failed = rehearsal(seconds=12.34, failure="`migrate` ended with exit code 1.", at="app.0002_a")
     assert failed.words == (
-        f"{what} would FAIL on this data after 12.3 s: `migrate` ended with exit code 1."
+        f"{what} would FAIL on this data after 12.3 s, at app.0002_a: "
+        "`migrate` ended with exit code 1."
     )
     away = rehearsal(failure="the image is gone")
     assert away.words == f"{what} was not rehearsed: the image is gone"
@@ -68,6 +82,7 @@ def test_it_is_kept_as_json() -> None:
         "tenants": 7,
         "slowest": dict(many[:5]),
         "failure": "",
+        "at": "",
         "tail": ["a"],
     }
 
