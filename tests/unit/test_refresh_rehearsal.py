@@ -3,6 +3,7 @@
 from fairlead.database.refresh.names import is_made, kept_name, made_name, rehearsed_name
 from fairlead.database.refresh.rehearsal import Rehearsal, Stopwatch
 from fairlead.model import TenantMigration
+from fairlead.report.rehearsal import rehearsed
 
 SHA = "5e6f7a8" + "0" * 33
 LINES = [
@@ -97,3 +98,33 @@ def test_what_a_kill_leaves_of_it_is_found_by_its_name() -> None:
         assert is_made(made, database)
         assert not is_made(kept_name(database, "20260101T000000123"), database)
         assert not is_made(copy, f"another {database}")
+
+
+def test_the_report_shows_the_slowest_and_what_would_fail() -> None:
+    made = rehearsal(
+        seconds=250.0,
+        migrations={"app.0002_a": 1.5, "app.0003_b": 240.0},
+        tenants=[("o`ne", 3.0)],
+        failure="`migrate` ended with exit code 1.",
+        at="app.0003_b",
+        tail=["value too long"],
+    )
+    assert list(rehearsed(made.as_json())) == [
+        "## The next release",
+        "",
+        "| Slowest | Would take |",
+        "| --- | --- |",
+        r"| app.0003\_b | 4 min 0 s |",
+        r"| app.0002\_a | 1.5 s |",
+        r"| tenant o\`ne | 3.0 s |",
+        "",
+        r"It would fail at app.0003\_b:",
+        "",
+        "```",
+        "`migrate` ended with exit code 1.",
+        "value too long",
+        "```",
+        "",
+    ]
+    assert list(rehearsed(None)) == []
+    assert list(rehearsed(rehearsal(seconds=0.0).as_json())) == []
