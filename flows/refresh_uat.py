@@ -44,8 +44,8 @@ def refresh(
         environment: Which one gets new data. Set by this deployment: leave it as it is.
         source: Whose data, as the config has it; empty is the same.
         requested_by: Who you are, for the history.
-        wait_minutes: How many minutes to wait for a release that is running here. With 0 the
-            refresh is refused then.
+        wait_minutes: How many minutes to wait for a release that is running here already. With 0
+            this one is refused then.
         request_id: For programs, which may ask twice: the same request is served once. A person
             leaves it empty.
     """

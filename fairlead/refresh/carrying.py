@@ -1,25 +1,20 @@
 """What the environment keeps of its own comes over from its old database."""
 
-from fairlead.database.refresh.carry import Own, carry, check_carry
+from fairlead.config import RefreshSettings
+from fairlead.database.refresh.carry import Own, carry
 from fairlead.model import PhaseName
 from fairlead.refresh.frame import Refreshing
 
 
-def own_of(run: Refreshing) -> Own:
-    settings = run.settings
+def own_of(environment: str, settings: RefreshSettings) -> Own:
     rows = [(one.table, one.where) for one in settings.carry]
-    return Own(run.environment, rows, settings.carry_tenants)
-
-
-def check_own(run: Refreshing) -> None:
-    """Raises CarryUnfit."""
-    check_carry(run.target, own_of(run))
+    return Own(environment, rows, settings.carry_tenants)
 
 
 def carry_over(run: Refreshing) -> None:
     """Once both databases are at the same migrations. Raises CarryFailed, LeaseLost."""
     with run.phase(PhaseName.CARRY) as step:
-        own = own_of(run)
+        own = own_of(run.environment, run.settings)
         if not own.rows and not own.tenants:
             step.skip("the config names nothing of its own")
             return

@@ -41,7 +41,7 @@ def dump(run: Refreshing) -> None:
 
     Raises RefreshRefused, RefreshFailed, BackupBroken, LeaseLost."""
     with run.phase(PhaseName.DUMP) as step:
-        seen, backup = run.seen, run.backup
+        seen, backup = run.seen, run.seen.backup
         if backup is not None:
             run.note(dump_bytes=backup.bytes, source_bytes=backup.database_bytes)
             step.skip(f"in its place {backup.words}")
@@ -114,13 +114,13 @@ def _make(run: Refreshing) -> None:
 @contextmanager
 def _archive(run: Refreshing) -> Iterator[Path]:
     """The folder that pg_restore reads."""
-    if run.backup is None:
+    backup = run.seen.backup
+    if backup is None:
         yield run.work.dump
         return
-    place = place_of(run.project, run.row.source, run.backup.place)
-    with place.fetched(run.backup.place) as folder:
-        manifest = read_manifest(folder, run.backup.manifest, run.backup.place)
-        prove_files(folder, manifest, run.backup.place)
+    with place_of(run.project, run.row.source, backup.place).fetched(backup.place) as folder:
+        manifest = read_manifest(folder, backup.manifest, backup.place)
+        prove_files(folder, manifest, backup.place)
         yield folder / DUMP
 
 

@@ -60,12 +60,14 @@ class Asked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """What the first look has found: both databases, what is deployed, `unwell` if it is, and how
-    it is led to another database, who owns the tables, and what of production is taken."""
+    it is led to another database, who owns the tables, and what of production
+    is taken: of `backup`, where one is read."""
 
     read: Source
     old: Source
     identity: Identity
     programs: Programs
+    backup: Backup | None
     deployed: Target
     unwell: str
     beside: Target
@@ -92,7 +94,6 @@ class Refreshing:
     deadline: float
     work: Work
     looked: Looked | None = None
-    backup: Backup | None = None
     selected: list[str] = field(default_factory=list)
     before: Before | None = None
     beside: bool = False  # the new database is there, and nobody's yet

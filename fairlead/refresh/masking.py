@@ -9,6 +9,7 @@ from fairlead.database.masking.catalog import settle
 from fairlead.database.masking.mask import mask
 from fairlead.database.masking.prove import prove
 from fairlead.database.masking.reading import reading
+from fairlead.database.refresh.rights import give_rights, rights_in
 from fairlead.model import PhaseName
 from fairlead.refresh.frame import QUERY, Refreshing
 from fairlead.run import StepLog
@@ -54,7 +55,23 @@ def prove_masked(run: Refreshing) -> None:
             proof = prove(there, copy, run.seen.masking.rules)
         for line in proof.noticed:
             step.say(line)
-        with elsewhere(run.target, run.row.session) as connection:
-            give(connection, run.row.made, belongings(connection, run.row.database))
+        _let_in(run)
         run.note(values_compared=proof.values, noticed=list(proof.noticed))
         step.detail = f"{proof.values} values looked at, none of production's among them"
+
+
+def _let_in(run: Refreshing) -> None:
+    """Those who may connect to the environment's database, with the rights that they have there."""
+    give_rights_as_before(run)
+    with elsewhere(run.target, run.row.session) as connection:
+        give(connection, run.row.made, belongings(connection, run.row.database))
+
+
+def give_rights_as_before(run: Refreshing) -> None:
+    """On the tables that are there by now."""
+    with (
+        connected(run.target, run.row.session) as old,
+        connected(run.made, run.row.session) as new,
+    ):
+        settle(old)
+        give_rights(new, rights_in(old))

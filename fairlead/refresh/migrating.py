@@ -15,6 +15,7 @@ from fairlead.engine.at_once import at_once
 from fairlead.engine.site import Site
 from fairlead.model import PhaseName
 from fairlead.refresh.frame import Refreshing
+from fairlead.refresh.masking import give_rights_as_before
 
 APPLIED = """
 select app || '.' || name as name from public.django_migrations
@@ -79,6 +80,7 @@ def check_data(run: Refreshing) -> None:
     with run.phase(PhaseName.CHECK_DATA) as step:
         config = run.seen.deployed.config
         assert run.before is not None, "migrate comes first"
+        give_rights_as_before(run)
         after = look_after(run.made, config, run.before, run.project.config.checks)
         for line in after.known:
             step.say(f"was so in production: {line}")

@@ -103,10 +103,11 @@ class Refreshed:
     def configure(self, *, rules: Any = None, masking: Any = None, **over: Any) -> None:
         """`over` is of the refresh, or of the whole config where it has `environments` and so on;
         what is under `uat` is of that environment."""
+        known = {name: rule for name, rule in (rules or RULES).items() if rule is not None}
         refresh = {"from": "prod", "jobs": 2, **over.pop("refresh", {})}
         usual = {
             "services": {"web": {"secrets": ["APP_KEY", "DATABASE_URL"]}},
-            "masking": {"key": "env:MASKING_KEY", "rules": rules or RULES, **(masking or {})},
+            "masking": {"key": "env:MASKING_KEY", "rules": known, **(masking or {})},
             "environments": {
                 "dev": None,
                 "uat": self.bench.environment(

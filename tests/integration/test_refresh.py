@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from psycopg import sql
@@ -75,6 +76,49 @@ def test_what_it_did_is_told_wherever_people_look(uat: Refreshed) -> None:
     assert "The store knows no refresh 999." in missing.stderr
 
 
+def test_prefect_s_page_of_the_run_has_its_report(uat: Refreshed) -> None:
+    row = uat.refresh()
+    is_good(row)
+    found = artifacts(uat, row)
+    assert set(found) == {"refresh-uat"}
+    assert found["refresh-uat"]["description"] == f"✔ refresh {row.id} of uat from prod succeeded"
+    report = found["refresh-uat"]["data"]
+    assert report.startswith(f"# ✔ Refresh {row.id}: {uat.bench.project} uat from prod succeeded")
+    assert "- Masked: 5 columns of 4 tables" in report
+    assert "Real" not in report
+
+
+def artifacts(uat: Refreshed, row: Refresh) -> dict[str, dict[str, Any]]:
+    """Of the run, by key."""
+    wanted = {"flow_runs": {"id": {"any_": [row.flow_run]}}}
+    place = f"{uat.bench.environ['PREFECT_API_URL']}/artifacts/filter"
+    answer = httpx.post(place, json=wanted, trust_env=False)
+    return {str(one["key"]): one for one in answer.json()}
+
+
+def test_failures_are_told_and_the_first_that_is_good_after_one(uat: Refreshed) -> None:
+    slack = {"channel": "#uat", "token": "env:SLACK_TOKEN", "api": "http://127.0.0.1:1/"}
+    told = {"environments": {"uat": {"notify": {"slack": slack}}}}
+    uat.bench.environ["SLACK_TOKEN"] = "planted-slack-token"
+    uat.configure(**told)
+    first = uat.refresh()
+    uat.configure(rules={**RULES, "item.note": None}, **told)
+    bad = uat.refresh()
+    uat.configure(**told)
+    again, quiet = uat.refresh(), uat.refresh()
+    assert said(uat, first) == said(uat, quiet) == []
+    (failure,) = said(uat, bad)
+    assert failure.endswith("uat: not refreshed from prod, nothing was touched")
+    (recovered,) = said(uat, again)
+    assert recovered.endswith("uat: it is refreshed from prod again")
+
+
+def said(uat: Refreshed, row: Refresh) -> list[str]:
+    subject = f"refresh {row.id}"
+    found = uat.bench.read(lambda store: store.outbox.of(uat.bench.project, subject))
+    return [one.message.body["text"] for one in found]
+
+
 def test_the_command_starts_it_and_follows_it(uat: Refreshed) -> None:
     done = uat.bench.fairlead("refresh", "uat", "--from", "prod", "--in-process", timeout=300)
     assert "succeeded  prove" in done.stdout
@@ -99,14 +143,29 @@ def test_owner_rights_and_settings_of_the_database_are_as_they_were(uat: Refresh
             "alter database {name} connection limit 33",
         ):
             connection.execute(sql.SQL(statement).format(name=name, role=role))
+        with psycopg.connect(uat.uat, autocommit=True) as there:
+            for statement in (
+                "grant usage on schema one to {role}",
+                "grant select on one.person to {role}",
+                "grant usage on sequence item_id_seq to {role} with grant option",
+                "create table of_uat_only ()",
+                "grant select on of_uat_only to {role}",
+                "alter default privileges grant insert on tables to {role}",
+            ):
+                there.execute(sql.SQL(statement).format(role=role))
         try:
-            before = belongings(uat)
+            before, rights = belongings(uat), given(uat)
+            assert len(rights) == 4
             is_good(uat.refresh())
             assert belongings(uat) == before
+            assert given(uat) == [one for one in rights if one[0] != "of_uat_only"]
             assert uat.run(uat.uat, "show timezone") == [("Asia/Tokyo",)]
         finally:
-            for statement in ("drop owned by {role}", "drop role {role}"):
-                connection.execute(sql.SQL(statement).format(role=role))
+            for beside in ("", *uat.databases()):
+                url = uat.uat.replace(uat.database, f"{uat.database}{beside}")
+                with psycopg.connect(url, autocommit=True) as there:
+                    there.execute(sql.SQL("drop owned by {role}").format(role=role))
+            connection.execute(sql.SQL("drop role {role}").format(role=role))
 
 
 def belongings(uat: Refreshed) -> Any:
@@ -114,6 +173,18 @@ def belongings(uat: Refreshed) -> Any:
         uat.prod,
         "select datdba, datacl::text, datconnlimit, (select setconfig from pg_db_role_setting "
         f"where setdatabase = d.oid) from pg_database d where datname = '{uat.database}'",
+    )
+
+
+def given(uat: Refreshed) -> list[tuple[Any, ...]]:
+    """What somebody has who does not own it; the mark's aside."""
+    return uat.run(
+        uat.uat,
+        "select relname::text, relacl::text from pg_class where relacl is not null and "
+        "relnamespace >= 16384 and relnamespace <> 'fairlead_mark'::regnamespace or "
+        "relname in ('of_uat_only', 'item_id_seq') union all select nspname::text, nspacl::text "
+        "from pg_namespace where nspname = 'one' union all select defaclobjtype::text, "
+        "defaclacl::text from pg_default_acl order by 1",
     )
 
 
