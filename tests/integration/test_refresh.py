@@ -155,7 +155,7 @@ def test_owner_rights_and_settings_of_the_database_are_as_they_were(uat: Refresh
                 there.execute(sql.SQL(statement).format(role=role))
         try:
             before, rights = belongings(uat), given(uat)
-            assert len(rights) == 4
+            assert len(rights) == 5
             is_good(uat.refresh())
             assert belongings(uat) == before
             assert given(uat) == [one for one in rights if one[0] != "of_uat_only"]
