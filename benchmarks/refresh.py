@@ -238,9 +238,7 @@ def server(folder: Path) -> Iterator[str]:
     own = embedded.start(folder)
     try:
         execute(own, "create database app")
-        execute(own, "alter system set max_locks_per_transaction = 256")
-        embedded.stop(folder)
-        yield at(embedded.start(folder), "app")
+        yield at(own, "app")
     finally:
         embedded.stop(folder)
 
