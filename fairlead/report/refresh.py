@@ -88,12 +88,12 @@ def _headline(row: Refresh) -> Iterator[str]:
 
 def _facts(row: Refresh) -> Iterator[str]:
     given = {
-        "Asked for by": f"{row.requested_by}, {row.requested_via}",
+        "Asked for by": text(f"{row.requested_by}, {row.requested_via}"),
         "Began": moment(row.started_at),
         "Took": "" if row.seconds is None else duration(row.seconds),
-        **facts(row),
+        **{name: text(words, 1000) for name, words in facts(row).items()},
     }
-    yield from (f"- {name}: {text(value, 1000)}" for name, value in given.items() if value)
+    yield from (f"- {name}: {value}" for name, value in given.items() if value)
     yield ""
 
 
