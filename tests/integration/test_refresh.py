@@ -338,7 +338,7 @@ def dumps(uat: Refreshed) -> bool:
     """The first holds the lock for all; whoever copies it takes it with NOWAIT, as pg_dump does."""
     rows = uat.run(
         uat.prod,
-        "select from pg_locks l join pg_stat_activity a using (pid) where l.relation = "
+        "select 1 from pg_locks l join pg_stat_activity a using (pid) where l.relation = "
         "'item'::regclass and l.granted and a.application_name ~ '^fairlead refresh'",
     )
     return len(rows) > 1
