@@ -4,6 +4,7 @@ Samples of production and of the copy are compared in this process. No value is 
 them but those of keys that are kept, and none is in what is said.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,13 @@ from fairlead.database.masking.catalog import Catalog, Column, Place, Table, rea
 from fairlead.database.masking.compare import as_before, exact, left, made_up
 from fairlead.database.masking.detect import found_in
 from fairlead.database.masking.expressions import expression
-from fairlead.database.masking.rows import Rows, drawn_rows, same_rows, statistics
+from fairlead.database.masking.rows import (
+    Rows,
+    drawn_rows,
+    proven_of,
+    same_rows,
+    statistics,
+)
 from fairlead.database.masking.rules import Matched, match
 from fairlead.database.masking.sample import parts
 from fairlead.database.masking.session import reason
@@ -74,9 +81,10 @@ def _seen(
     seen = _Seen(frozenset(primary))
     seen.problems += [f"{column.long} has no rule" for column in matched.missing]
     seen.problems += _objects(catalog, matched)
+    alike = Counter(table.name for table in catalog.tables)
     for table in catalog.tables:
         if table.kind != "f":
-            _look(source, copy, table, matched, seen)
+            _look(source, copy, table, matched, seen, proven_of(alike[table.name]))
     return seen
 
 
@@ -92,16 +100,17 @@ def _look(
     table: Table,
     matched: Matched,
     seen: _Seen,
+    count: int,
 ) -> None:
     rules = {column: rule for column in table.columns if (rule := matched.of(column))}
     emptied = any(rule.way == "empty" for rule in rules.values())
     changed = [column for column, rule in rules.items() if rule.way not in ("keep", "empty")]
     keys = [column for column in table.columns if column.place in seen.keys]
     kept_keys = keys if all(rules[key].way == "keep" for key in keys if key in rules) else []
-    now = drawn_rows(copy, table, table.columns)
+    now = drawn_rows(copy, table, table.columns, count)
     if emptied:
         seen.problems += [f"{table.schema}.{table.name} is not empty"] if now.count else []
-    then = drawn_rows(source, table, [*kept_keys, *changed]) if changed else Rows({}, 0)
+    then = drawn_rows(source, table, [*kept_keys, *changed], count) if changed else Rows({}, 0)
     again = same_rows(copy, table, kept_keys, changed, then) if changed else Rows({}, 0)
     known = statistics(copy, table)
     for column in [] if emptied else table.columns:

@@ -10,7 +10,8 @@ from psycopg.rows import DictRow, tuple_row
 from fairlead.database.masking.catalog import Column, Table
 from fairlead.database.masking.sample import as_text, drawn
 
-PROVEN = 3000  # rows at most of each table
+PROVEN = 3000  # rows at most of all tables of one name, which tenants have
+FEWEST = 100  # of each of them, where it has so many
 SKIPPED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 STATISTICS = """
 select attname as name, most_common_vals::text as common, histogram_bounds::text as bounds,
@@ -30,10 +31,17 @@ class Rows:
         return self.values.get(column, [])
 
 
-def drawn_rows(connection: Connection[DictRow], table: Table, columns: Sequence[Column]) -> Rows:
+def proven_of(alike: int) -> int:
+    """How many rows are looked at of each of so many tables of one name."""
+    return max(FEWEST, PROVEN // max(alike, 1))
+
+
+def drawn_rows(
+    connection: Connection[DictRow], table: Table, columns: Sequence[Column], count: int = PROVEN
+) -> Rows:
     """None of a table that is only in one of the two databases. Raises psycopg.Error."""
     statement = sql.SQL("select {} from {} limit {}").format(
-        _texts(columns), drawn(table), sql.Literal(PROVEN)
+        _texts(columns), drawn(table), sql.Literal(count)
     )
     return _fetched(connection, columns, statement)
 
