@@ -280,7 +280,7 @@ class Bench:
     def clean(self) -> None:
         """Remove what this project left on the engine."""
         label: dict[str, Any] = {"label": f"fairlead.project={self.project}"}
-        for container in self.engine.containers.list(all=True, filters=label):
+        for container in self.engine.containers.list(all=True, filters=label, ignore_removed=True):
             container.remove(force=True, v=True)
         for network in self.engine.networks.list(filters=label):
             network.remove()
