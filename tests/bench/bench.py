@@ -113,7 +113,7 @@ class Bench:
         """One service behind the proxy of one environment, quick to check."""
         return {
             "project": self.project,
-            "lease_ttl": 3,
+            "lease_ttl": 6,
             "registry": {"host": self.registry, "insecure": True},
             "proxy": {"image": self.proxy_image},
             "services": {
