@@ -168,11 +168,23 @@ def given(preview: Preview | None = PREVIEW, pending: str = "4 migrations pendin
         large=LARGE,
         policy="approve",
         pending=pending,
+        together=True,
     )
 
 
 def test_terminal_shows_first_what_is_unsafe_then_each_statement() -> None:
     assert preview_text(given()) == TEXT
+
+
+def test_tenants_keep_the_locks_of_one_migration_through_the_next() -> None:
+    one, two = (PreviewedMigration("shop", name, statements=(SHRINK,)) for name in ("2", "3"))
+    words = "all of them are one transaction in each tenant: what one locks stays locked to the end"
+    both = given(Preview(stages=(Stage("acme", 3, (one, two)),)))
+    assert preview_text(both).endswith(f"\n  {words}")
+    assert words in preview_markdown(both).replace("\\", "")
+    for preview in (Stage("acme", 3, (one,)), Stage("", 0, (one, two))):
+        assert words not in preview_text(given(Preview(stages=(preview,))))
+    assert words not in preview_text(replace(both, together=False))
 
 
 def test_markdown_says_the_same() -> None:
