@@ -40,10 +40,25 @@ class Deployment(_Shape):
     payload: Any = None
 
 
+class Account(_Shape):
+    login: str
+
+
 class Comment(_Shape):
+    """`user` is None where the account is gone."""
+
     id: Id
     body: str | None = None
     html_url: str
+    user: Account | None = None
+
+
+class _Viewer(_Shape):
+    viewer: Account
+
+
+class _ViewerAnswer(_Shape):
+    data: _Viewer
 
 
 class DeploymentStatus(_Shape):
@@ -121,6 +136,11 @@ def read_deployments(answer: object) -> list[Deployment]:
     if not isinstance(answer, list):
         raise BadAnswer("with no list of deployments")
     return [read_deployment(one) for one in answer]
+
+
+def read_login(answer: object) -> str:
+    """Of GraphQL's answer."""
+    return _read(_ViewerAnswer, answer, "an account").data.viewer.login
 
 
 def read_comment(answer: object) -> Comment:

@@ -92,6 +92,10 @@ class GitHubClient:
         call = calls.last_deployment_status(self.repository, deployment)
         return self._ask(call, answers.read_last_status)
 
+    def login(self) -> str:
+        """The account whose token this is, as its comments name it."""
+        return self._ask(calls.who_am_i(self._requester.graphql_url), answers.read_login)
+
     def comments(self, issue: int) -> list[Comment]:
         """Of an issue or a pull request, the oldest first."""
         found: list[Comment] = []

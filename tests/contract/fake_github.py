@@ -23,6 +23,7 @@ from tests.contract.loopback import Answer, Asked, serving
 
 TOKEN = "github_pat_contract_0123456789"
 REPOSITORY = "octocat/shop"
+LOGIN = "release-bot"  # whose token that is
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 DOCUMENT: dict[str, Any] = json.loads(
     (Path(__file__).parent / "github_openapi.json").read_text(encoding="utf-8")
@@ -72,12 +73,21 @@ class FakeGitHub:
             return refused(401, "Bad credentials")
         if not asked.headers.get("User-Agent"):
             return refused(403, "Missing or invalid User Agent string.")
+        if (asked.method, asked.path) == ("POST", "/graphql"):
+            return self._viewer(asked)
         for path, methods in DOCUMENT["paths"].items():
             found = re.fullmatch(_pattern(path), asked.path)
             if found and asked.method.lower() in methods:
                 return self._described(asked, path, found.groupdict())
         self.broken.append(f"{asked.method} {asked.target} is not described")
         return refused(404, "Not Found")
+
+    def _viewer(self, asked: Asked) -> Answer:
+        """The one question of GraphQL that is asked."""
+        if json.loads(asked.body) != {"query": "{ viewer { login } }"}:
+            self.broken.append(f"GraphQL was asked {asked.body!r}")
+        answer = {"data": {"viewer": {"login": LOGIN}}}
+        return Answer(200, JSON, json.dumps(answer).encode())
 
     def _described(self, asked: Asked, path: str, given: Mapping[str, str]) -> Answer:
         operation = DOCUMENT["paths"][path][asked.method.lower()]
@@ -222,6 +232,7 @@ class FakeGitHub:
         if len(body) > 65_536:
             return 422, _words("Validation Failed")
         made = {**_example("issues/create-comment"), "id": id, "body": body, "html_url": url}
+        made["user"]["login"] = LOGIN
         self.comments.setdefault(int(given["issue_number"]), []).append(made)
         return 201, made
 
