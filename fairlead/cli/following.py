@@ -40,7 +40,7 @@ def follow(project: Project, find: Find, started: Started, *, as_json: bool, ver
         steps = project.store.steps.of(release.id) if release else []
         print_json({"release": release, "steps": steps, "flow": started.ended()})
     elif release is not None:
-        _tell_outcome(release, screen)
+        tell_outcome(release, screen)
     if release is None:
         click.echo(f"error: no release was made. {plain(started.ended() or '')}", err=True)
         return 3
@@ -91,7 +91,7 @@ def _is_over(project: Project, release: Release | None) -> bool:
     return release is not None and all(lease.release != release.id for lease in live)
 
 
-def _tell_outcome(release: Release, screen: "Screen") -> None:
+def tell_outcome(release: Release, screen: "Screen") -> None:
     if release.state is ReleaseState.RUNNING:
         _tell_death(release, screen)
         return

@@ -25,8 +25,8 @@ def _lines(command: click.Command, ctx: click.Context) -> Iterator[str]:
     """The command, then those below it."""
     yield f"{'#' * (2 + ctx.command_path.count(' '))} `{ctx.command_path}`"
     yield ""
-    yield f"    {' '.join([ctx.command_path, *command.collect_usage_pieces(ctx)])}"
-    yield ""
+    usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
+    yield from ("```text", usage, "```", "")
     yield from (_help(command), "")
     if rows := [*_options(command, ctx)]:
         yield from table(("option", "what it does"), rows)
