@@ -165,7 +165,8 @@ def _kind(hint: Any) -> str:
         limits = [limit for one in inner[1:] for limit in getattr(one, "metadata", ())]
         return " ".join(filter(None, [_kind(inner[0]), _limits(limits)]))
     if origin is Literal:
-        return " or ".join(f"`{_toml(one)}`" for one in inner)
+        *others, last = (f"`{_toml(one)}`" for one in inner)
+        return f"{', '.join(others)} or {last}"
     if origin in (Union, types.UnionType):
         return " or ".join(_kind(one) for one in inner)
     if origin is tuple:
