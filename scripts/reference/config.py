@@ -87,7 +87,12 @@ def _section(model: type[schema.Model], path: str, *, many: bool) -> Iterator[st
     yield from table(
         ("key", "value", "default", "what it says"),
         [
-            (f"`{key}`", _value(hints[key], field, _below(path, key)), _default(field), words(key))
+            (
+                f"`{field.alias or key}`",
+                _value(hints[key], field, _below(path, key)),
+                _default(field),
+                words(key),
+            )
             for key, field in model.model_fields.items()
         ],
     )
