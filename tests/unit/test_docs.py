@@ -14,6 +14,7 @@ import pytest
 from examples.stand.state import REPOSITORY
 from fairlead.cli import fairlead
 from fairlead.config import parse
+from fairlead.model import ReleaseState, StepName
 from tests.bench.bench import merged
 from tests.bench.pages import anchors, blocks, inline_code, links, named, pages, shell_lines
 
@@ -147,3 +148,17 @@ def test_configs_are_valid(path: Path) -> None:
 def test_config_of_the_readme_is_whole() -> None:
     (block,) = blocks(README)
     assert parse(tomllib.loads(block.text), source="README.md").environment("dev")
+
+
+# -- what the guide of releases lists ----------------------------------------------------------
+
+AFTERWARDS = {StepName.ROLL_BACK, StepName.ROLL_BACK_DATABASE, StepName.SETTLE}
+
+
+def test_guide_of_releases_has_every_step_in_its_order_and_every_end() -> None:
+    guide = (DOCS / "guides" / "releases.md").read_text(encoding="utf-8")
+    first = re.findall(r"^\| ([\w`, ]+) \|", guide, re.MULTILINE)
+    cells = [cell.strip("` ") for row in first for cell in row.split(",")]
+    steps = [step.value for step in StepName if step not in AFTERWARDS]
+    assert [cell for cell in cells if cell in steps] == steps
+    assert {state.value for state in ReleaseState} - set(cells) == {ReleaseState.RUNNING.value}
