@@ -65,6 +65,28 @@ def _time_zone(value: Any) -> Any:
     return value
 
 
+def _cron(value: Any) -> Any:
+    fields = str(value).split()
+    if len(fields) != len(CRON) or not all(map(_of_cron, fields, CRON)):
+        raise ValueError('should be five fields of cron, like "30 0 * * 1-5"')
+    return value
+
+
+def _of_cron(field: str, between: tuple[int, int]) -> bool:
+    """Numbers, ranges of them, steps, lists of all that."""
+    for part in field.split(","):
+        found = re.fullmatch(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/[1-9]\d?)?", part)
+        numbers = [int(number) for number in found.groups() if number] if found else [-1]
+        if numbers != sorted(numbers) or not all(
+            between[0] <= number <= between[1] for number in numbers
+        ):
+            return False
+    return True
+
+
+CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+
+
 def _place(value: Any) -> Any:
     text = str(value)
     bucket = text.removeprefix("s3://") if text.startswith("s3://") else None
@@ -80,6 +102,7 @@ SshAddress = Annotated[str, BeforeValidator(_ssh_address)]
 FreezeWindow = Annotated[str, BeforeValidator(_freeze_window)]
 BackupPlace = Annotated[str, BeforeValidator(_place)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]
+Cron = Annotated[str, BeforeValidator(_cron)]
 # A name becomes part of container names, host names and tags.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
@@ -416,6 +439,48 @@ class Masking(Model):
     """By `"table.column"` in every schema, or `"schema.table.column"` in one."""
 
 
+class CarriedRows(Model):
+    """Rows of the environment's own that survive a refresh."""
+
+    table: Annotated[str, StringConstraints(min_length=1)]
+    """The table, in every schema that has it."""
+    where: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)] = "true"
+    """An SQL condition that holds for them."""
+
+
+class RefreshSettings(Model):
+    """Another environment's data, masked, in the place of this one's: each night, or by hand."""
+
+    source: Name = Field(alias="from")
+    """Whose data. It is only read."""
+    read: Literal["database", "backup"] = "database"
+    """What is read: its database, or its newest proven dump, and then the database only for its
+    catalog and for samples."""
+    url: SecretReference | None = None
+    """A replica of it, or a role that may only read; the `database` of `from` where not given."""
+    at: Cron = "0 0 * * *"
+    """When, in the config's time zone."""
+    jobs: int = Field(default=2, ge=1, le=64)
+    """How many connections read, and how many write."""
+    rate_mb: float = Field(default=0, ge=0, le=1_000_000)
+    """How many megabytes (10**6 bytes) a second are read at most; 0 is as fast as it goes."""
+    leave_out: tuple[str, ...] = ()
+    """Tables whose rows are not taken, in every schema."""
+    tenants: tuple[str, ...] = ()
+    """Only these tenants' schemas, and the shared ones; empty, all."""
+    carry: tuple[CarriedRows, ...] = ()
+    """Rows of this environment's own that survive."""
+    carry_tenants: tuple[str, ...] = ()
+    """Tenants of this environment's own that survive whole."""
+    restart: tuple[Name, ...] = ()
+    """Services that are restarted after the swap, one container after the other; others are where
+    they are not healthy by themselves."""
+    keep_days: int = Field(default=7, ge=0, le=3650)
+    """For how many days the database of before stays."""
+    timeout: Seconds = 21_600
+    """Seconds for all of it."""
+
+
 class MigrationPolicy(Model):
     """What becomes of a release whose migrations are unsafe: it goes on and says so ("warn"), it
     waits for approval ("approve"), or it is refused before anything is touched.
@@ -493,6 +558,10 @@ class Environment(Model):
     """Its database, if it has one."""
     backup: BackupSettings = BackupSettings()
     """How the database is saved before each migration."""
+    production: bool = False
+    """No data of another environment ever comes into it."""
+    refresh: RefreshSettings | None = None
+    """Whose data, masked, comes in the place of its own."""
     migrations: MigrationPolicy = MigrationPolicy()
     """What becomes of a release whose migrations are unsafe."""
     env: Mapping[EnvName, str] = {}
@@ -568,6 +637,8 @@ POLICY = (
     "backup",
     "on_failure",
     "migrations",
+    "production",
+    "refresh",
 )
 
 NOT_OF_A_RELEASE = ("checks", "dispatch", "github", "keep_releases", "masking", "time_zone")

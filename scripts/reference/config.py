@@ -54,6 +54,7 @@ NAMED: tuple[tuple[Any, str], ...] = (
     (schema.FreezeWindow, "window"),
     (schema.BackupPlace, "folder or bucket"),
     (schema.TimeZone, "time zone"),
+    (schema.Cron, "cron"),
     (schema.Name, "name"),
     (schema.UrlPath, "path"),
     (schema.EnvName, "variable"),

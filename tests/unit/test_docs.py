@@ -98,7 +98,7 @@ def wrong(words: list[str], whole: bool) -> str:
         ("release dev abc --fore", "No such option"),
         ("release dev", "Missing argument 'SHA'"),
         ("show twelve", "is not a valid integer"),
-        ("refresh rule uat", "No such command"),
+        ("dispatch server", "No such command"),
         ("history dev prod", "unexpected extra argument"),
     ],
 )
@@ -119,6 +119,7 @@ def test_targets_of_make_exist(path: Path) -> None:
 WHOLE: dict[str, Any] = {
     "project": "shop",
     "github": {"repository": "owner/shop", "token": "env:GITHUB_TOKEN"},
+    "masking": {"key": "env:MASKING_KEY"},
     "registry": {"host": "registry.example.com"},
     "services": {
         name: {"image": f"shop/{name}", "port": 8000, "routes": [{"path": path}]}

@@ -11,9 +11,19 @@ from fairlead import errors
 from fairlead.cli.context import when
 from fairlead.cli.following import Screen, tell_outcome
 from fairlead.cli.watching import lines_of
-from fairlead.model import Drift, DriftKind, Lease, Release, ReleaseKind, ReleaseState
-from fairlead.notify import DriftNotice, Notice
+from fairlead.database.refresh.identity import Identity, check_pair
+from fairlead.model import (
+    Drift,
+    DriftKind,
+    Lease,
+    RefreshState,
+    Release,
+    ReleaseKind,
+    ReleaseState,
+)
+from fairlead.notify import DriftNotice, Notice, RefreshNotice
 from fairlead.notify.drift_message import build_drift_message
+from fairlead.notify.refresh_message import build_refresh_message
 from fairlead.notify.slack_message import build_message
 from fairlead.status import status
 from fairlead.watching import Look
@@ -32,6 +42,16 @@ IMAGE = (
     "registry.example.com/shop/web@sha256:"
     "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 )
+
+
+def unmarked() -> errors.FairleadError:
+    source = Identity("prod", "db:5432/prod", "7411", "prod", 0, None)
+    target = Identity("uat", "db:5432/uat", "7412", "uat", 0, None)
+    with pytest.raises(errors.WrongDatabase) as caught:
+        check_pair("shop", source, target, productions=["prod"])
+    return caught.value
+
+
 ERRORS = (
     errors.RollbackFailed("prod", EXITED, AWAY),
     errors.NotSettled("prod", 12, str(AWAY)),
@@ -49,6 +69,15 @@ ERRORS = (
         "the disk of /var/backups/shop has 1.2 GB free, and the backup will take about 3.4 GB",
         "Free some disk there, or name another: environments.prod.backup.place",
     ),
+    errors.MaskingIncomplete(
+        "app", ['"customer.second_email" = { hash = "email" }  # mail addresses']
+    ),
+    unmarked(),
+    errors.RefreshFailed(
+        "uat",
+        "somebody waits for a lock that the dump of prod has (AccessExclusiveLock on customer), "
+        "and prod goes first",
+    ),
 )
 
 
@@ -62,6 +91,7 @@ def test_each_quoted_message_is_one_that_fairlead_says(capsys: pytest.CaptureFix
         of_a_release(ReleaseState.ROLLBACK_FAILED),
         of_drift(),
         "\n".join(drift()),
+        of_a_refresh(),
     }
     page = REPOSITORY / "docs" / "runbook.md"
     assert {block.text for block in blocks(page) if block.language == "text"} == said
@@ -107,6 +137,13 @@ def of_drift() -> str:
     return str(
         build_drift_message(DriftNotice(project="shop", environment="prod", new=("…",)))["text"]
     )
+
+
+def of_a_refresh() -> str:
+    notice = RefreshNotice(
+        project="shop", environment="uat", source="prod", refresh=12, state=RefreshState.FAILED
+    )
+    return str(build_refresh_message(notice)["text"])
 
 
 def drift() -> list[str]:
