@@ -12,7 +12,8 @@ HEAD = """\
 
 <!-- Made by `make reference` from fairlead/cli: change it there. -->
 
-`--config` and `--verbose` go with every command; `--verbose` may stand after it too.
+`--config` and `--verbose` stand before every command; after a command of one word, `--verbose` may
+stand too.
 """
 
 

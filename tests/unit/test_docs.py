@@ -98,7 +98,7 @@ def wrong(words: list[str], whole: bool) -> str:
         ("release dev abc --fore", "No such option"),
         ("release dev", "Missing argument 'SHA'"),
         ("show twelve", "is not a valid integer"),
-        ("refresh rule uat", "No such command"),
+        ("dispatch server", "No such command"),
         ("history dev prod", "unexpected extra argument"),
     ],
 )
