@@ -19,6 +19,7 @@ from tests.bench.bench import merged
 from tests.bench.pages import anchors, blocks, inline_code, links, named, pages, shell_lines
 
 DOCS, README = REPOSITORY / "docs", REPOSITORY / "README.md"
+LARGEST = 200_000  # bytes of a picture
 EACH = pytest.mark.parametrize("path", pages(), ids=named)
 
 
@@ -40,6 +41,12 @@ def test_every_page_of_the_docs_is_in_their_index() -> None:
     listed = {(DOCS / link).resolve() for link in links(DOCS / "README.md")}
     ours = {path for path in DOCS.rglob("*.md") if path.parent.name != "decisions"}
     assert ours - listed == {DOCS / "README.md"}
+
+
+def test_front_page_is_one_screen_with_a_picture_that_loads_at_once() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 60
+    (picture,) = [link for link in links(README) if link.endswith(".png")]
+    assert (REPOSITORY / picture).stat().st_size < LARGEST
 
 
 # -- commands ----------------------------------------------------------------------------------
