@@ -1,9 +1,13 @@
 """The phases of a refresh, a task each. None is retried: what is half-made is thrown away."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from fairlead.errors import LeaseLost
 from fairlead.model import RefreshState
 from fairlead.project import Project
 from fairlead.refresh import (
@@ -17,8 +21,6 @@ from fairlead.refresh import (
 )
 from fairlead.refresh.frame import Asked, Refreshing
 from tasks.step import task_of
-
-putting_back = swapping.putting_back
 
 
 def served_before(project: Project, asked: Asked) -> State | None:
@@ -101,3 +103,22 @@ def swap(run: Refreshing) -> None:
 def check_health(run: Refreshing) -> None:
     """What serves is well with it, asked from outside."""
     swapping.check_health(run)
+
+
+@contextmanager
+def putting_back(run: Refreshing) -> Iterator[None]:
+    """Whatever ends these phases before their end, a signal too, has the renames go back."""
+    try:
+        yield
+    except LeaseLost:
+        raise
+    except BaseException as failure:
+        if run.swapped:
+            put_back(run, failure)
+        raise
+
+
+@task(**task_of("put_back"))
+def put_back(run: Refreshing, failure: BaseException) -> None:
+    """The environment has the data again that it had."""
+    swapping.put_back(run, failure)

@@ -35,7 +35,7 @@ from fairlead.model import Backup, PhaseName, Refresh, RefreshState, StepOutcome
 from fairlead.project import Project
 from fairlead.recovery import settle
 from fairlead.redact import blank
-from fairlead.refresh.left import drop_left, drop_old, settle_left
+from fairlead.refresh.left import drop_left, drop_old, has, settle_left
 from fairlead.refresh.ways import way_of_source
 from fairlead.refresh.work import Work
 from fairlead.run import StepLog, words
@@ -164,12 +164,16 @@ class Refreshing:
                 log_tail=log.kept,
             )
 
-    def drop_made(self) -> None:
-        """Of a new database that nobody has seen."""
-        if self.beside:
+    def drop_made(self) -> bool:
+        """Of a new database that nobody has seen. False where it has taken the other's place, and
+        we were not told: that is for whoever comes next to find out."""
+        if self.beside and not self.swapped:
             with elsewhere(self.target, self.row.session) as connection:
+                if has(connection, self.row.kept):
+                    return False
                 drop(connection, self.row.made)
             self.beside = False
+        return True
 
     @property
     def outcome(self) -> RefreshState:
@@ -299,8 +303,8 @@ def _running(run: Refreshing) -> Iterator[Refreshing]:
 def _end(run: Refreshing) -> None:
     """What cannot be taken away now is by the next refresh: the row stays unfinished then."""
     try:
-        if not run.swapped:
-            run.drop_made()
+        if not run.drop_made():
+            return
     except psycopg.Error as error:
         if run.failure is None:
             raise

@@ -94,6 +94,10 @@ def drop_old(project: Project, environment: str, conninfo: str, keep_days: int) 
                 refreshes.kept_removed(row.id)
 
 
+def has(connection: Connection[DictRow], database: str) -> bool:
+    return database in _names(connection)
+
+
 def _names(connection: Connection[DictRow]) -> set[str]:
     return {row["name"] for row in connection.execute(NAMES).fetchall()}
 

@@ -132,6 +132,7 @@ def _timed(
         migrations=clock.migrations,
         tenants=clock.tenants,
         failure=redact(failure),
+        at=clock.at if failure else "",
         tail=[redact(line) for line in tail],
     )
 

@@ -1,18 +1,14 @@
 """The new database takes the place of the old one; and the old one its own again, where what serves
 is not well with the new one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from fairlead.database.backup.beside import connected, elsewhere
 from fairlead.database.backup.swap import swap
 from fairlead.database.refresh.identity import write_mark
 from fairlead.errors import FairleadError, LeaseLost, RefreshNotPutBack
 from fairlead.model import PhaseName
 from fairlead.refresh.frame import Refreshing
+from fairlead.refresh.left import has
 from fairlead.refresh.serving import serve
-
-HAS = "select from pg_database where datname = %s"
 
 
 def swap_in(run: Refreshing) -> None:
@@ -29,7 +25,7 @@ def swap_in(run: Refreshing) -> None:
                     connection, run.target, old=row.database, new=row.made, kept=row.kept
                 )
             finally:
-                run.swapped = connection.execute(HAS, (row.kept,)).fetchone() is not None
+                run.swapped = has(connection, row.kept)
         run.note(swap_ms=round(seconds * 1000), kept=row.kept)
         step.detail = f"{row.database} took no connection for {seconds * 1000:.0f} ms"
 
@@ -46,21 +42,8 @@ def check_health(run: Refreshing) -> None:
             step.detail = f"not well, as it was before: {error.summary}"
 
 
-@contextmanager
-def putting_back(run: Refreshing) -> Iterator[None]:
-    """Whatever ends these phases before their end has the renames go back."""
-    try:
-        yield
-    except LeaseLost:
-        raise
-    except BaseException as failure:
-        if run.swapped:
-            put_back(run, failure)
-        raise
-
-
 def put_back(run: Refreshing, failure: BaseException) -> None:
-    """Raises RefreshNotPutBack with both errors, LeaseLost."""
+    """By the same swap, after `failure`. Raises RefreshNotPutBack with both errors, LeaseLost."""
     row = run.row
     try:
         with run.phase(PhaseName.PUT_BACK) as step:
@@ -72,5 +55,8 @@ def put_back(run: Refreshing, failure: BaseException) -> None:
     except LeaseLost:
         raise
     except FairleadError as error:
+        if not run.swapped:
+            failure.add_note(f"{run.environment} has the old data again, and is not well: {error}")
+            return
         run.failure = RefreshNotPutBack(run.environment, row.kept, failure, error)
         raise run.failure from error

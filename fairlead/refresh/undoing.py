@@ -9,12 +9,11 @@ from fairlead.lease import hold
 from fairlead.model import Refresh, RefreshState
 from fairlead.project import Project
 from fairlead.recovery import settle
-from fairlead.refresh.left import NAME, drop_left, settle_left
+from fairlead.refresh.left import NAME, drop_left, has, settle_left
 from fairlead.refresh.serving import Say, serve
 from fairlead.saving import translated, way_to
 
 Agree = Callable[[Sequence[str]], object]  # is told what would be lost, and raises to say no
-HAS = "select from pg_database where datname = %s"
 ALL = 100
 
 
@@ -84,7 +83,7 @@ def _swapped_back(project: Project, row: Refresh) -> None:
     with way_to(project, environment) as conninfo, translated(environment, conninfo):
         drop_left(project, environment, conninfo)
         with elsewhere(conninfo, NAME) as connection:
-            if connection.execute(HAS, (row.kept,)).fetchone() is None:
+            if not has(connection, row.kept):
                 raise RefreshRefused(
                     environment,
                     f"there is nothing to undo: {row.kept} is not there any more",

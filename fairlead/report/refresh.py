@@ -7,6 +7,7 @@ from fairlead.model import Phase, Refresh, RefreshState, size
 from fairlead.notify.mrkdwn import lines_of
 from fairlead.notify.slack_message import duration
 from fairlead.report.markdown import fenced, moment, table, text
+from fairlead.report.rehearsal import rehearsed
 
 OUTCOMES = {
     RefreshState.RUNNING: ("‼", "lost its lease, and is settled by the next one"),
@@ -21,7 +22,14 @@ LOG = 20  # last lines of the phase that failed
 
 def refresh_report(row: Refresh, phases: Sequence[Phase]) -> str:
     """Markdown for somebody who was not there."""
-    parts = (_headline(row), _facts(row), _phases(phases), _noticed(row), _log(phases))
+    parts = (
+        _headline(row),
+        _facts(row),
+        _phases(phases),
+        rehearsed(row.figures.get("rehearsal")),
+        _noticed(row),
+        _log(phases),
+    )
     return "\n".join(line for part in parts for line in part).strip()
 
 
@@ -80,12 +88,12 @@ def _headline(row: Refresh) -> Iterator[str]:
 
 def _facts(row: Refresh) -> Iterator[str]:
     given = {
-        "Asked for by": f"{row.requested_by}, {row.requested_via}",
+        "Asked for by": text(f"{row.requested_by}, {row.requested_via}"),
         "Began": moment(row.started_at),
         "Took": "" if row.seconds is None else duration(row.seconds),
-        **facts(row),
+        **{name: text(words, 1000) for name, words in facts(row).items()},
     }
-    yield from (f"- {name}: {text(value, 1000)}" for name, value in given.items() if value)
+    yield from (f"- {name}: {value}" for name, value in given.items() if value)
     yield ""
 
 

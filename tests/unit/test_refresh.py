@@ -169,7 +169,7 @@ def test_pg_restore_makes_it_for_the_role_that_owns_the_tables() -> None:
         "--no-tablespaces",
         "--role=r",
         "--no-password",
-        "--dbname=dbname='n=1'",
+        "--dbname=dbname=n=1",
         "/w/dump",
     ]
     before = restore_command(

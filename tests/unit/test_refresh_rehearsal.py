@@ -3,6 +3,7 @@
 from fairlead.database.refresh.names import is_made, kept_name, made_name, rehearsed_name
 from fairlead.database.refresh.rehearsal import Rehearsal, Stopwatch
 from fairlead.model import TenantMigration
+from fairlead.report.rehearsal import rehearsed
 
 SHA = "5e6f7a8" + "0" * 33
 LINES = [
@@ -33,6 +34,19 @@ def test_a_migration_takes_until_its_line_ends() -> None:
     assert clock.seconds == 18.5
 
 
+def test_a_migration_that_does_not_end_is_known() -> None:
+    clock = Stopwatch()
+    clock.hear("  Applying app.0002_a... OK")
+    assert clock.at == ""
+    clock.hear("  Applying app.0003_b...says something")
+    assert clock.at == "app.0003_b"
+    clock.hear(" OK")
+    assert clock.at == ""
+    clock.hear("  Applying app.0004_c...Traceback (most recent call last):")
+    clock.hear("django.db.utils.DataError: value too long")
+    assert clock.at == "app.0004_c"
+
+
 def test_the_slowest_tenants_come_first() -> None:
     clock = heard()
     clock.keep([TenantMigration("one", "done", 1.5, 1), TenantMigration("two", "failed", 3, 1)])
@@ -50,9 +64,10 @@ def test_it_says_in_a_line_how_it_would_go() -> None:
     assert took.words == f"{what} would take 4 min 10 s to migrate this data"
     nothing = rehearsal(seconds=0)
     assert nothing.words == f"{what} has nothing to migrate"
-    failed = rehearsal(seconds=12.34, failure="`migrate` ended with exit code 1.")
+    failed = rehearsal(seconds=12.34, failure="`migrate` ended with exit code 1.", at="app.0002_a")
     assert failed.words == (
-        f"{what} would FAIL on this data after 12.3 s: `migrate` ended with exit code 1."
+        f"{what} would FAIL on this data after 12.3 s, at app.0002_a: "
+        "`migrate` ended with exit code 1."
     )
     away = rehearsal(failure="the image is gone")
     assert away.words == f"{what} was not rehearsed: the image is gone"
@@ -68,6 +83,7 @@ def test_it_is_kept_as_json() -> None:
         "tenants": 7,
         "slowest": dict(many[:5]),
         "failure": "",
+        "at": "",
         "tail": ["a"],
     }
 
@@ -82,3 +98,33 @@ def test_what_a_kill_leaves_of_it_is_found_by_its_name() -> None:
         assert is_made(made, database)
         assert not is_made(kept_name(database, "20260101T000000123"), database)
         assert not is_made(copy, f"another {database}")
+
+
+def test_the_report_shows_the_slowest_and_what_would_fail() -> None:
+    made = rehearsal(
+        seconds=250.0,
+        migrations={"app.0002_a": 1.5, "app.0003_b": 240.0},
+        tenants=[("o`ne", 3.0)],
+        failure="`migrate` ended with exit code 1.",
+        at="app.0003_b",
+        tail=["value too long"],
+    )
+    assert list(rehearsed(made.as_json())) == [
+        "## The next release",
+        "",
+        "| Slowest | Would take |",
+        "| --- | --- |",
+        r"| app.0003\_b | 4 min 0 s |",
+        r"| app.0002\_a | 1.5 s |",
+        r"| tenant o\`ne | 3.0 s |",
+        "",
+        r"It would fail at app.0003\_b:",
+        "",
+        "```",
+        "`migrate` ended with exit code 1.",
+        "value too long",
+        "```",
+        "",
+    ]
+    assert list(rehearsed(None)) == []
+    assert list(rehearsed(rehearsal(seconds=0.0).as_json())) == []

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
+from fairlead.database.refresh.keys import Keys, named
 from fairlead.database.refresh.relations import (
     ForeignKey,
     Name,
@@ -21,8 +22,6 @@ from fairlead.database.refresh.relations import (
 )
 from fairlead.database.refresh.shape import Shape, listed, shape
 from fairlead.errors import CarryFailed
-
-KEYS = sql.Identifier("pg_temp", "fairlead keys")
 
 
 class Picks:
@@ -38,6 +37,7 @@ class Picks:
     ) -> None:
         self._environment, self._old, self._new, self._whole = environment, old, new, whole
         self._keys = foreign_keys(old)
+        self._leaving, self._arriving = Keys(old), Keys(new)
         self._there = {relation.name for relation in relations(new)}
         self._made: dict[Name, sql.Identifier] = {}
         self.shapes: dict[Name, Shape] = {}
@@ -72,10 +72,10 @@ class Picks:
         if not key:
             return 0
         rows = sql.SQL("select {} from {}").format(listed(key), self._made[table])
-        self._send(rows, table, key)
+        sent = self._send(rows, table, key)
         found = self._new.execute(
             sql.SQL("select count(*) from {} as k join {} as o on {}").format(
-                KEYS, sql.Identifier(*table), same("k", key, "o", key)
+                sent, sql.Identifier(*table), same("k", named(key), "o", key)
             )
         ).fetchone()
         assert found is not None
@@ -109,7 +109,11 @@ class Picks:
     def _make(self, table: Name) -> sql.Identifier:
         self.shapes[table] = found = shape(self._old, table)
         made = self._made[table] = sql.Identifier("pg_temp", f"fairlead {len(self._made)}")
-        _make_like(self._old, made, table, found.columns)
+        self._old.execute(
+            sql.SQL("create temporary table {} on commit drop as select {} from {} limit 0").format(
+                made, listed(found.columns), sql.Identifier(*table)
+            )
+        )
         return made
 
     def _is_picked(
@@ -135,12 +139,12 @@ class Picks:
             if self._old.execute(asked + sql.SQL(" limit 1")).fetchone():
                 self._check_there(key.other)
             return 0
-        missing = self._missing(key, asked)
+        missing, keys = self._missing(key, asked)
         if not missing:
             return 0
         columns = key.other_columns
         condition = sql.SQL("({}) in (select {} from {})").format(
-            listed(columns, "a"), listed(columns), KEYS
+            listed(columns, "a"), listed(named(columns)), keys
         )
         found = self._take(key.other, condition)
         if found < missing:
@@ -152,34 +156,23 @@ class Picks:
             )
         return found
 
-    def _missing(self, key: ForeignKey, asked: sql.Composable) -> int:
-        """How many of the keys `asked` the new database does not have; the old one has them in
-        KEYS then."""
+    def _missing(self, key: ForeignKey, asked: sql.Composable) -> tuple[int, sql.Identifier]:
+        """How many of the keys `asked` the new database does not have, and where the old one has
+        these then."""
         columns = key.other_columns
-        self._send(asked, key.other, columns)
+        own = named(columns)
+        sent = self._send(asked, key.other, columns)
         lacking = sql.SQL(
             "select {} from {} as k where not exists (select from {} as o where {})"
-        ).format(
-            listed(columns, "k"), KEYS, sql.Identifier(*key.other), same("k", columns, "o", columns)
-        )
-        _make_like(self._old, KEYS, key.other, columns)
-        return copy(self._new, lacking, self._old, KEYS, columns)
+        ).format(listed(own, "k"), sent, sql.Identifier(*key.other), same("k", own, "o", columns))
+        back = self._leaving.emptied(key.other, columns)
+        return copy(self._new, lacking, self._old, back, own), back
 
-    def _send(self, asked: sql.Composable, table: Name, columns: tuple[str, ...]) -> None:
-        """Keys of the old database, into KEYS of the new one, called as in `table`."""
-        _make_like(self._new, KEYS, table, columns)
-        copy(self._old, asked, self._new, KEYS, columns)
-
-
-def _make_like(
-    connection: Connection[DictRow], made: sql.Identifier, table: Name, columns: tuple[str, ...]
-) -> None:
-    connection.execute(sql.SQL("drop table if exists {}").format(made))
-    connection.execute(
-        sql.SQL("create temporary table {} as select {} from {} limit 0").format(
-            made, listed(columns), sql.Identifier(*table)
-        )
-    )
+    def _send(self, asked: sql.Composable, table: Name, columns: tuple[str, ...]) -> sql.Identifier:
+        """Keys of the old database; where the new one has them then."""
+        sent = self._arriving.emptied(table, columns)
+        copy(self._old, asked, self._new, sent, named(columns))
+        return sent
 
 
 def copy(

@@ -17,7 +17,8 @@ SLOWEST = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
     """Of what `environment` runs already, on the new data. `seconds` is None where it was not
-    tried, and `failure` says why, or why it would fail; `tail` are the last lines of that.
+    tried, and `failure` says why, or why it would fail; `at` is the migration that does, where that
+    is known, `tail` the last lines of what it said.
     `migrations` are seconds by name, as far as the project's commands tell them, over all tenants;
     `tenants` those that were migrated by Fairlead, the slowest first."""
 
@@ -27,6 +28,7 @@ class Rehearsal:
     migrations: Mapping[str, float] = field(default_factory=dict)
     tenants: Sequence[tuple[str, float]] = ()
     failure: str = ""
+    at: str = ""
     tail: Sequence[str] = ()
 
     @property
@@ -35,7 +37,9 @@ class Rehearsal:
         if self.seconds is None:
             return f"{what} was not rehearsed: {self.failure}"
         if self.failure:
-            return f"{what} would FAIL on this data after {_took(self.seconds)}: {self.failure}"
+            where = f", at {self.at}" if self.at else ""
+            took = _took(self.seconds)
+            return f"{what} would FAIL on this data after {took}{where}: {self.failure}"
         if not self.migrations and not self.tenants:
             return f"{what} has nothing to migrate"
         return f"{what} would take {_took(self.seconds)} to migrate this data"
@@ -49,6 +53,7 @@ class Rehearsal:
             "tenants": len(self.tenants),
             "slowest": dict(self.tenants[:SLOWEST]),
             "failure": self.failure,
+            "at": self.at,
             "tail": list(self.tail),
         }
 
@@ -62,12 +67,14 @@ def _took(seconds: float) -> str:
 
 
 class Stopwatch:
-    """Listens to what a migration says. Django ends the line of a migration when it is done."""
+    """Listens to what a migration says. Django ends the line of a migration with OK when it is
+    done; `at` is the one that has begun and is not."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._began = self._mark = clock()
         self.migrations: dict[str, float] = {}
+        self.at = ""
         self._tenants: dict[str, float] = {}
 
     @property
@@ -83,6 +90,10 @@ class Stopwatch:
         if applied:
             before = self.migrations.get(applied[1], 0.0)
             self.migrations[applied[1]] = round(before + now - self._mark, 3)
+        if line.rstrip().endswith("OK"):
+            self.at = ""
+        elif applied:
+            self.at = applied[1]
         if applied or BEGINS.search(line):
             self._mark = now
 

@@ -46,7 +46,8 @@ with uses as (
 select distinct n.nspname::text as schema, c.relname::text as name, o.nspname::text as other
 from uses u join pg_class c on c.oid = u.user_id join pg_namespace n on n.oid = c.relnamespace
   join pg_namespace o on o.oid = u.used
-where o.nspname = any(%(out)s) and n.nspname <> all(%(out)s) order by 1, 2, 3
+where o.nspname = any(%(out)s) and n.nspname <> all(%(out)s) and n.nspname !~ '^pg_'
+order by 1, 2, 3
 """
 
 
