@@ -64,7 +64,7 @@ class Newcomer:
             env=dict(self.environ),
             capture_output=True,
             text=True,
-            timeout=540,
+            timeout=900,  # three releases, each with a Prefect of its own
             check=False,
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
