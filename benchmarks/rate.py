@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.rate [MEGABYTES]
 
-pg_dump -Fd -j2 -Z0 of one database of about that size (300 without) on the embedded PostgreSQL 18,
+pg_dump -Fd -j2 -Z0 of one database of about that size (100 without) on the embedded PostgreSQL 18,
 in turn as it is, with `rate_mb = 0`, through a relay that lets everything through, and limited to 5
 and 20 MB/s; three times. What is counted is what pg_dump has written, which
 is what it has read without the few bytes of protocol around each row. Prints a table and writes it
@@ -100,4 +100,4 @@ def report(whole: int, rates: dict[str, list[float]]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)

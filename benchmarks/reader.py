@@ -11,14 +11,16 @@ PAUSE = 0.002  # seconds between two questions
 
 
 class Reader:
-    """`gaps` are the longest times without an answer, the longest first, in seconds."""
+    """Seconds: `breaks` are from the last answer of a connection to the first of the next one,
+    `waited` the longest between two answers of the same."""
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
-        self._answers: list[float] = []
-        self.refused = 0
+        self._last: float | None = None
+        self.breaks: list[float] = []
+        self.waited = 0.0
 
     def __enter__(self) -> "Reader":
         self._thread.start()
@@ -30,24 +32,24 @@ class Reader:
 
     def _read(self) -> None:
         while not self._end.is_set():
-            try:
-                with suppress(psycopg.OperationalError), psycopg.connect(self._conninfo) as asking:
-                    self._ask(asking)
-            finally:
-                self.refused += not self._end.is_set()
+            with (
+                suppress(psycopg.OperationalError),
+                psycopg.connect(self._conninfo, autocommit=True) as connection,
+            ):
+                self._ask(connection)
 
     def _ask(self, connection: psycopg.Connection) -> None:
-        connection.autocommit = True
+        first = True
         while not self._end.is_set():
             connection.execute("select count(*) from tenant").fetchone()
-            self._answers.append(time.monotonic())
+            self._answered(first=first)
+            first = False
             time.sleep(PAUSE)
 
-    @property
-    def answered(self) -> int:
-        return len(self._answers)
-
-    @property
-    def gaps(self) -> list[float]:
-        pairs = zip(self._answers, self._answers[1:], strict=False)
-        return sorted((later - earlier for earlier, later in pairs), reverse=True)
+    def _answered(self, *, first: bool) -> None:
+        now = time.monotonic()
+        if self._last is not None and first:
+            self.breaks.append(now - self._last)
+        elif self._last is not None:
+            self.waited = max(self.waited, now - self._last)
+        self._last = now

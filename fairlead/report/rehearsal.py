@@ -15,9 +15,9 @@ def rehearsed(found: Mapping[str, Any] | None) -> Iterator[str]:
         return
     yield "## The next release"
     yield ""
-    slowest = sorted(found["migrations"].items(), key=lambda one: -one[1])
+    slowest = sorted(found["migrations"], key=lambda one: -one[1])
     rows = [(text(name), duration(seconds)) for name, seconds in slowest[:SHOWN]]
-    rows += [(f"tenant {text(name)}", duration(took)) for name, took in found["slowest"].items()]
+    rows += [(f"tenant {text(name)}", duration(took)) for name, took in found["slowest"]]
     if rows:
         yield from table(("Slowest", "Would take"), rows)
     if found["failure"]:

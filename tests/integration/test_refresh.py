@@ -155,7 +155,7 @@ def test_owner_rights_and_settings_of_the_database_are_as_they_were(uat: Refresh
                 there.execute(sql.SQL(statement).format(role=role))
         try:
             before, rights = belongings(uat), given(uat)
-            assert len(rights) == 4
+            assert len(rights) == 5
             is_good(uat.refresh())
             assert belongings(uat) == before
             assert given(uat) == [one for one in rights if one[0] != "of_uat_only"]
@@ -171,8 +171,9 @@ def test_owner_rights_and_settings_of_the_database_are_as_they_were(uat: Refresh
 def belongings(uat: Refreshed) -> Any:
     return uat.run(
         uat.prod,
-        "select datdba, datacl::text, datconnlimit, (select setconfig from pg_db_role_setting "
-        f"where setdatabase = d.oid) from pg_database d where datname = '{uat.database}'",
+        f"select datdba, {in_order('datacl')}, datconnlimit, (select setconfig from "
+        "pg_db_role_setting where setdatabase = d.oid) from pg_database d "
+        f"where datname = '{uat.database}'",
     )
 
 
@@ -180,12 +181,16 @@ def given(uat: Refreshed) -> list[tuple[Any, ...]]:
     """What somebody has who does not own it; the mark's aside."""
     return uat.run(
         uat.uat,
-        "select relname::text, relacl::text from pg_class where relacl is not null and "
+        f"select relname::text, {in_order('relacl')} from pg_class where relacl is not null and "
         "relnamespace >= 16384 and relnamespace <> 'fairlead_mark'::regnamespace or "
-        "relname in ('of_uat_only', 'item_id_seq') union all select nspname::text, nspacl::text "
-        "from pg_namespace where nspname = 'one' union all select defaclobjtype::text, "
-        "defaclacl::text from pg_default_acl order by 1",
+        f"relname in ('of_uat_only', 'item_id_seq') union all select nspname::text, "
+        f"{in_order('nspacl')} from pg_namespace where nspname = 'one' union all "
+        f"select defaclobjtype::text, {in_order('defaclacl')} from pg_default_acl order by 1",
     )
+
+
+def in_order(rights: str) -> str:
+    return f"array(select unnest({rights})::text order by 1)"
 
 
 def test_undo_gives_the_data_of_before_once(uat: Refreshed) -> None:

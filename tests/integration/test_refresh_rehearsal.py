@@ -174,8 +174,9 @@ def test_the_next_release_is_tried_on_tonights_data(ahead: Ahead) -> None:
     good = ahead.refresh()
     found = good.figures["rehearsal"]
     assert (found["environment"], found["sha"], found["failure"]) == ("dev", sha, "")
-    assert list(found["migrations"]) == ["ahead.0002_widened", "ahead.0003_shrunk"]
-    assert 0 < sum(found["migrations"].values()) <= found["seconds"]
+    migrations = dict(found["migrations"])
+    assert list(migrations) == ["ahead.0002_widened", "ahead.0003_shrunk"]
+    assert 0 < sum(migrations.values()) <= found["seconds"]
     assert ahead.phase(good)[1].startswith(f"{sha[:7]}, which runs in dev, would take ")
     assert ahead.uat.column(COLUMN) == [100]  # its own code's
 

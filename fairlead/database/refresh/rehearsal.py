@@ -45,13 +45,14 @@ class Rehearsal:
         return f"{what} would take {_took(self.seconds)} to migrate this data"
 
     def as_json(self) -> dict[str, Any]:
+        """Pairs in their order: PostgreSQL keeps none of the names of an object."""
         return {
             "environment": self.environment,
             "sha": self.sha,
             "seconds": self.seconds,
-            "migrations": dict(self.migrations),
+            "migrations": [list(one) for one in self.migrations.items()],
             "tenants": len(self.tenants),
-            "slowest": dict(self.tenants[:SLOWEST]),
+            "slowest": [list(one) for one in self.tenants[:SLOWEST]],
             "failure": self.failure,
             "at": self.at,
             "tail": list(self.tail),
