@@ -14,7 +14,7 @@ import pytest
 from examples.stand.state import REPOSITORY
 from fairlead.cli import fairlead
 from fairlead.config import parse
-from fairlead.model import ReleaseState, StepName
+from fairlead.model import PhaseName, ReleaseState, StepName
 from tests.bench.bench import merged
 from tests.bench.pages import anchors, blocks, inline_code, links, named, pages, shell_lines
 
@@ -158,15 +158,25 @@ def test_config_of_the_readme_is_whole() -> None:
     assert parse(tomllib.loads(block.text), source="README.md").environment("dev")
 
 
-# -- what the guide of releases lists ----------------------------------------------------------
+# -- what guides list --------------------------------------------------------------------------
 
 AFTERWARDS = {StepName.ROLL_BACK, StepName.ROLL_BACK_DATABASE, StepName.SETTLE}
 
 
+def first_cells(guide: str) -> list[str]:
+    """Of each row of its tables, the names in the first cell."""
+    text = (DOCS / "guides" / guide).read_text(encoding="utf-8")
+    first = re.findall(r"^\| ([\w`, ]+) \|", text, re.MULTILINE)
+    return [cell.strip("` ") for row in first for cell in row.split(",")]
+
+
 def test_guide_of_releases_has_every_step_in_its_order_and_every_end() -> None:
-    guide = (DOCS / "guides" / "releases.md").read_text(encoding="utf-8")
-    first = re.findall(r"^\| ([\w`, ]+) \|", guide, re.MULTILINE)
-    cells = [cell.strip("` ") for row in first for cell in row.split(",")]
+    cells = first_cells("releases.md")
     steps = [step.value for step in StepName if step not in AFTERWARDS]
     assert [cell for cell in cells if cell in steps] == steps
     assert {state.value for state in ReleaseState} - set(cells) == {ReleaseState.RUNNING.value}
+
+
+def test_guide_of_refreshes_has_every_phase_in_its_order() -> None:
+    phases = [phase.value for phase in PhaseName if phase is not PhaseName.PUT_BACK]
+    assert [cell for cell in first_cells("refresh.md") if cell in phases] == phases
