@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 
 SCHEMA = "fairlead"
-HEAD = "0009"
+HEAD = "0010"
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_463_001  # an advisory lock, so that two processes migrate one after the other
 
