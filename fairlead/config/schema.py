@@ -82,7 +82,10 @@ BackupPlace = Annotated[str, BeforeValidator(_place)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]
 # A name becomes part of container names, host names and tags.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
+# These two go into requests as they are: nothing in them may end a line.
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/[^\s\x00-\x1f\x7f]*$", max_length=2000)]
+HostName = Annotated[str, StringConstraints(pattern=r"^[!-.0-~]+$", max_length=255)]
+FilePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 # As GitHub has them, in both kinds of letters: owner/name, and a login, that of an app among them.
@@ -165,7 +168,7 @@ class Route(Model):
     """Requests for `domain` (the environment's where not given) under the path prefix `path`."""
 
     path: UrlPath = "/"
-    domain: str | None = None
+    domain: HostName | None = None
 
 
 class Health(Model):
@@ -176,7 +179,7 @@ class Health(Model):
     """
 
     path: UrlPath = "/"
-    host: str | None = None
+    host: HostName | None = None
     status: int = Field(default=200, ge=100, le=599)
     body: str | None = None
     passes: int = Field(default=2, ge=1, le=100)
@@ -192,7 +195,7 @@ class RenderedFile(Model):
     holds it.
     """
 
-    path: UrlPath
+    path: FilePath
     content: str | None = None
     template: str | None = None
 
@@ -264,7 +267,7 @@ class Smoke(Model):
     """One request through the proxy from outside and what has to come back."""
 
     path: UrlPath = "/"
-    domain: str | None = None
+    domain: HostName | None = None
     status: int = Field(default=200, ge=100, le=599)
     body: str | None = None
     headers: Mapping[str, str] = {}
@@ -426,8 +429,8 @@ class Environment(Model):
 
     hosts: tuple[Annotated[Host, BeforeValidator(_host)], ...] = Field(min_length=1)
     batch: int = Field(default=1, ge=1)
-    domain: str
-    aliases: tuple[str, ...] = ()
+    domain: HostName
+    aliases: tuple[HostName, ...] = ()
     tls: Literal["auto", "internal", "off"] = "auto"
     http_port: Port = 80
     https_port: Port = 443
