@@ -2,7 +2,9 @@
 
 import click
 
+from fairlead.cli.completing import environments
 from fairlead.cli.context import project
+from fairlead.cli.failing import echo
 
 
 @click.group()
@@ -11,7 +13,7 @@ def refresh() -> None:
 
 
 @refresh.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.option("--from", "source", metavar="ENV", help="Whose database is read, if another's.")
 @click.pass_context
 def rules(ctx: click.Context, environment: str, source: str | None) -> None:
@@ -24,4 +26,4 @@ def rules(ctx: click.Context, environment: str, source: str | None) -> None:
     with project(ctx) as opened:
         opened.config.environment(environment)
         found = proposed_rules(opened, source or environment)
-    click.echo(found)
+    echo(found)
