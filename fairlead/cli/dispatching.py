@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.cli.context import as_json, print_json, project, when
+from fairlead.cli.failing import echo
 from fairlead.errors import DispatchNotConfigured, PortTaken
 from fairlead.project import Project
 
@@ -51,7 +52,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
         with _listening(host, port) as listener:
             _introduce(opened, listener)
             _serve(app, listener)
-    click.echo("Stopped.")
+    echo("Stopped.")
 
 
 @dispatch.command()
@@ -129,7 +130,7 @@ def _introduce(opened: Project, listener: socket.socket) -> None:
         environments=", ".join(rules.environments) or "nothing yet ([dispatch] environments)",
         repositories=", ".join(rules.repositories),
     )
-    click.echo(text)
+    echo(text)
 
 
 def _app(opened: Project, runs: "Runs") -> "Starlette":

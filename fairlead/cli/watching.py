@@ -6,8 +6,9 @@ from datetime import datetime
 import click
 
 from fairlead.branches import Distance, distances
+from fairlead.cli.completing import environments
 from fairlead.cli.context import as_json, print_json, project, when
-from fairlead.cli.failing import plain
+from fairlead.cli.failing import complain, echo
 from fairlead.drift import next_step
 from fairlead.project import Project
 from fairlead.pruning import Pruned
@@ -19,7 +20,7 @@ Since = Mapping[tuple[str, str], datetime]  # host and words of a drift → when
 
 
 @click.command()
-@click.argument("environment", required=False)
+@click.argument("environment", shell_complete=environments, required=False)
 @as_json
 @click.pass_context
 def drift(ctx: click.Context, environment: str | None, as_json: bool) -> None:
@@ -35,7 +36,7 @@ def drift(ctx: click.Context, environment: str | None, as_json: bool) -> None:
     else:
         for look in looks:
             found = lines_of(look, ahead.get(look.environment), since[look.environment])
-            click.echo(plain("\n".join(found)))
+            echo("\n".join(found))
     ctx.exit(DRIFT if any(look.drifts for look in looks) else 0)
 
 
@@ -85,10 +86,10 @@ def prune(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
 
 def _print_pruned(pruned: Pruned, *, dry_run: bool) -> None:
     for one in pruned.removed:
-        click.echo(plain(f"{one.host}: {one.what} {one.name}"))
+        echo(f"{one.host}: {one.what} {one.name}")
     for line in pruned.left:
-        click.echo(plain(line))
+        echo(line)
     words = pruned.words(dry_run=dry_run)
-    click.echo(f"{words[0].upper()}{words[1:]}.")
+    echo(f"{words[0].upper()}{words[1:]}.")
     for problem in pruned.problems:
-        click.echo(click.style("error: ", fg="red", bold=True) + plain(problem), err=True)
+        complain(problem)

@@ -105,7 +105,10 @@ TimeZone = Annotated[str, BeforeValidator(_time_zone)]
 Cron = Annotated[str, BeforeValidator(_cron)]
 # A name becomes part of container names, host names and tags.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
+# These two go into requests as they are: nothing in them may end a line.
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/[^\s\x00-\x1f\x7f]*$", max_length=2000)]
+HostName = Annotated[str, StringConstraints(pattern=r"^[!-.0-~]+$", max_length=255)]
+FilePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 # As GitHub has them, in both kinds of letters: owner/name, and a login, that of an app among them.
@@ -197,7 +200,7 @@ class Route(Model):
 
     path: UrlPath = "/"
     """Requests for this path and all below it."""
-    domain: str | None = None
+    domain: HostName | None = None
     """Requests for this domain; the environment's `domain` and `aliases` where not given."""
 
 
@@ -210,7 +213,7 @@ class Health(Model):
 
     path: UrlPath = "/"
     """What is asked with GET."""
-    host: str | None = None
+    host: HostName | None = None
     """The Host header; the environment's `domain` where not given."""
     status: int = Field(default=200, ge=100, le=599)
     """What has to be answered."""
@@ -227,7 +230,7 @@ class Health(Model):
 class RenderedFile(Model):
     """A small file put into the container before it starts: give `content` or `template`."""
 
-    path: UrlPath
+    path: FilePath
     """Where it is in the container."""
     content: str | None = None
     """Its text, with ${NAME} of the container's environment, ${FAIRLEAD_ENVIRONMENT},
@@ -327,7 +330,7 @@ class Smoke(Model):
 
     path: UrlPath = "/"
     """What is asked with GET."""
-    domain: str | None = None
+    domain: HostName | None = None
     """The domain that is asked; the environment's `domain` where not given."""
     status: int = Field(default=200, ge=100, le=599)
     """What has to be answered."""
@@ -539,9 +542,9 @@ class Environment(Model):
     """Where it runs: all services on each of them."""
     batch: int = Field(default=1, ge=1)
     """How many hosts are changed at once."""
-    domain: str
+    domain: HostName
     """The name that people call it by."""
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[HostName, ...] = ()
     """Further domains with the same routes, `*.example.com` among them. A certificate for a
     wildcard cannot be had with `tls = "auto"`."""
     tls: Literal["auto", "internal", "off"] = "auto"

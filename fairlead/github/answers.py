@@ -6,6 +6,7 @@ Only what is used is read, and only that has to be as GitHub describes it.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -81,6 +82,14 @@ class _Comparison(_Shape):
 
 class _Repository(_Shape):
     full_name: str
+
+
+class _Signature(_Shape):
+    date: str
+
+
+class _Commit(_Shape):
+    committer: _Signature
 
 
 class _CommitStatus(_Shape):
@@ -173,6 +182,16 @@ def read_created(answer: object) -> int:
 def read_apart(answer: object) -> Apart:
     found = _read(_Comparison, answer, "a comparison")
     return Apart(found.ahead_by, found.behind_by)
+
+
+def read_committed_at(answer: object) -> datetime:
+    """A time without a zone is in UTC: GitHub gives no other."""
+    date = _read(_Commit, answer, "a commit").committer.date
+    try:
+        found = datetime.fromisoformat(date)
+    except ValueError as error:
+        raise BadAnswer("with a commit that is none (committer.date: no time)") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _as_check(status: _CommitStatus) -> Check:

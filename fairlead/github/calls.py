@@ -48,6 +48,11 @@ def list_commit_statuses(repository: str, sha: str, page: int) -> Call:
     return Call("GET", f"/repos/{repository}/commits/{sha}/status", query)
 
 
+def get_commit(repository: str, sha: str) -> Call:
+    """https://docs.github.com/en/rest/git/commits#get-a-commit-object"""
+    return Call("GET", f"/repos/{repository}/git/commits/{sha}")
+
+
 def compare(repository: str, base: str, head: str) -> Call:
     """Of commits or branches; only the numbers are wanted, which every page has.
     https://docs.github.com/en/rest/commits/commits#compare-two-commits

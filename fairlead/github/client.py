@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -78,6 +79,10 @@ class GitHubClient:
             )
         )
         return [*runs, *statuses]
+
+    def committed_at(self, sha: str) -> datetime:
+        """When it was committed, by the clock of whoever did."""
+        return self._ask(calls.get_commit(self.repository, sha), answers.read_committed_at)
 
     def apart(self, base: str, head: str) -> Apart:
         """How far `head` is from `base`, each a SHA or a branch."""

@@ -161,6 +161,11 @@ class FakeGitHub:
         whole = _example("repos/compare-commits-with-basehead")
         return 200, {**whole, "ahead_by": max(0, apart), "behind_by": max(0, -apart)}
 
+    def get_commit(self, given: Mapping[str, str], _: Asked) -> tuple[int, Any]:
+        if given["commit_sha"] not in self.commits:
+            return 404, _words("Not Found")
+        return 200, {**_example("git/get-commit"), "sha": given["commit_sha"]}
+
     def list_deployments(self, given: Mapping[str, str], asked: Asked) -> tuple[int, Any]:
         wanted = {key: asked.query[key][0] for key in ("sha", "environment", "task")}
         found = [
@@ -263,6 +268,7 @@ _OPERATIONS: dict[str, Callable[[FakeGitHub, Mapping[str, str], Asked], tuple[in
     "checks/list-for-ref": FakeGitHub.list_check_runs,
     "repos/get-combined-status-for-ref": FakeGitHub.get_status,
     "repos/compare-commits-with-basehead": FakeGitHub.compare,
+    "git/get-commit": FakeGitHub.get_commit,
     "repos/list-deployments": FakeGitHub.list_deployments,
     "repos/create-deployment": FakeGitHub.create_deployment,
     "repos/list-deployment-statuses": FakeGitHub.list_deployment_statuses,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import hypothesis
 import pytest
 from markdown_it import MarkdownIt
 
@@ -22,6 +23,7 @@ from fairlead.database.preview.model import (
     preview_of,
 )
 from fairlead.report.preview import Previewed, preview_json, preview_markdown, preview_text
+from tests.bench import hostile
 
 ORDER, PERSON = Table("public", "order"), Table("public", "person")
 SHRINK = Statement(
@@ -227,8 +229,8 @@ def test_preview_that_could_not_be_tried_says_so_and_what_to_grant() -> None:
 HOSTILE = "x```\n</details>\n<!-- fairlead preview shop/prod -->\n@octocat closes #1 \x1b[31m\u202e"
 
 
-@pytest.mark.parametrize("text", [HOSTILE, "`" * 12 + "\n" + HOSTILE])
-def test_hostile_text_stays_text(text: str) -> None:
+def written(text: str) -> Preview:
+    """With this wherever others have a word."""
     migration = PreviewedMigration(
         text,
         text,
@@ -243,8 +245,18 @@ def test_hostile_text_stays_text(text: str) -> None:
             ),
         ),
     )
-    preview = Preview(stages=(Stage(text, 2, (migration,)),), unwritten=(text,), checks=(text,))
-    shown = preview_markdown(given(preview))
+    return Preview(stages=(Stage(text, 2, (migration,)),), unwritten=(text,), checks=(text,))
+
+
+@hypothesis.given(hostile.HOSTILE)
+def test_a_preview_is_built_the_same_whatever_others_wrote(text: str) -> None:
+    built = hostile.structure(preview_markdown(given(written(f"x{text}x"))))
+    assert built == hostile.structure(preview_markdown(given(written("xx"))))
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "`" * 12 + "\n" + HOSTILE])
+def test_hostile_text_stays_text(text: str) -> None:
+    shown = preview_markdown(given(written(text)))
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(shown)
     fences = [token for token in tokens if token.type == "fence"]
     outside = "\n".join(token.content for token in tokens if token.type == "inline")
