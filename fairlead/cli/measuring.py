@@ -18,7 +18,11 @@ from fairlead.model import ChangesOfADay, Metrics, Spread
 @click.command()
 @click.argument("environment", shell_complete=environments, required=False)
 @click.option(
-    "--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How far back."
+    "--days",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1, 3650),
+    help="How far back to look.",
 )
 @click.option(
     "--format",
@@ -26,7 +30,7 @@ from fairlead.model import ChangesOfADay, Metrics, Spread
     default="table",
     show_default=True,
     type=click.Choice(["table", "json", "prometheus"]),
-    help="For people, for programs, or in Prometheus' text format.",
+    help="How to tell it.",
 )
 @click.option(
     "--plot",
