@@ -318,6 +318,13 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         f"Mend the way to it or its password, {CHECK} dev",
     ),
     (
+        errors.StoreBehind("h:1/d", "flow"),
+        3,
+        "The schema of the store at h:1/d is older than this Fairlead, and flow may not change it."
+        "\nRun this version once as the database's owner: FAIRLEAD_STORE_URL=… fairlead status; "
+        "and then deployments/postgres/roles.sql again.",
+    ),
+    (
         errors.StoreEncoded("db:5432/fairlead", "SQL_ASCII"),
         3,
         "The store at db:5432/fairlead is encoded as SQL_ASCII, and has to be UTF8.\n"
