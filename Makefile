@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python -m
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-down test check audit constraints clean
+.PHONY: help install demo demo-down test check audit reference constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ check: install audit ## all that a reviewer would run: format, lint, types, impo
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) pytest -n 3 --dist loadgroup $(PYTEST)
+
+reference: install ## docs/reference anew, from the code
+	$(RUN) scripts.reference
 
 constraints: ## the newest versions that fit together, into constraints.txt
 	PYTHON=$(PYTHON) scripts/refresh-constraints

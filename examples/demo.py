@@ -107,7 +107,7 @@ def have_networks(engine: docker.DockerClient, config: Config, postgres: Postgre
 
 def make_secrets(state: State, config: Config, postgres: Postgres) -> dict[str, str]:
     """A database and a key for each environment; what the config calls env:…"""
-    secrets = {}
+    secrets = {"SHOP_MASKING_KEY": state.secret("shop-masking-key")}
     for name in config.environments:
         password = state.secret(f"shop-{name}-database")
         direct = create_database(postgres, f"shop_{name}", role=f"shop_{name}", password=password)

@@ -15,6 +15,7 @@ from fairlead.policy import frozen_until
 from fairlead.previewing import asks_image, check_preview
 from fairlead.project import Project
 from fairlead.proving import passed_checks, verified_images
+from fairlead.refresh.looking import check_refresh
 from fairlead.saving import check_backup
 from fairlead.store.database import address
 
@@ -73,6 +74,8 @@ def check_environment(project: Project, environment: str) -> Iterator[Finding]:
         yield reached
         if reached.problem is None:
             yield _tried("backup", partial(check_backup, project, environment))
+            if settings.refresh is not None:
+                yield _tried("refresh", partial(check_refresh, project, environment))
             if asks_image(config):
                 yield _tried("preview", partial(check_preview, project, environment))
     for slack in settings.notify.slack:

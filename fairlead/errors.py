@@ -68,6 +68,14 @@ class UnknownRelease(InputError):
         )
 
 
+class UnknownRefresh(InputError):
+    def __init__(self, refresh: int) -> None:
+        super().__init__(
+            f"The store knows no refresh {refresh}.",
+            next_step="See which there are: fairlead refresh history ENV",
+        )
+
+
 class UnknownBackup(InputError):
     def __init__(self, environment: str, backup: int) -> None:
         super().__init__(
@@ -319,6 +327,13 @@ class RestoreRefused(Refused):
         )
 
 
+class RefreshRefused(Refused):
+    """Seen before anything was read."""
+
+    def __init__(self, environment: str, why: str, next_step: str) -> None:
+        super().__init__(f"{environment} is not refreshed: {why}.", next_step=next_step)
+
+
 class NotReadOnly(Refused):
     def __init__(self, environment: str, address: str) -> None:
         super().__init__(
@@ -326,6 +341,55 @@ class NotReadOnly(Refused):
             next_step="Nothing was read. Have the way to it keep default_transaction_read_only, "
             "or connect to the server itself: environments."
             f"{environment}.database.direct_url",
+        )
+
+
+class CannotMark(Refused):
+    """A database that may not be marked as that of an environment."""
+
+    def __init__(self, where: str, why: str, next_step: str) -> None:
+        super().__init__(
+            f"{where} was not marked: {why}.",
+            next_step=next_step,
+        )
+
+
+class WrongDatabase(Refused):
+    """Source and target of a refresh are not what they have to be."""
+
+    def __init__(self, source: str, target: str, why: str, next_step: str) -> None:
+        super().__init__(
+            f"{target} is not refreshed from {source}: {why}. Nothing was touched.",
+            next_step=next_step,
+        )
+
+
+class SelectionUnfit(Refused):
+    """What is to be taken of production does not fit together; a line each in `problems`."""
+
+    def __init__(self, environment: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        shown = [*problems[:SHOWN]]
+        if len(problems) > SHOWN:
+            shown.append(f"and {len(problems) - SHOWN} more")
+        listed = "\n".join(f"  {problem}" for problem in shown)
+        super().__init__(
+            f"What is to be taken of {environment} does not fit together:\n{listed}",
+            next_step="Nothing was touched. Change leave_out, tenants or carry_tenants of the "
+            "environment's refresh.",
+        )
+
+
+class CarryUnfit(Refused):
+    """What is to be carried over is not in the database; a line each in `problems`."""
+
+    def __init__(self, environment: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"What {environment} is to keep of its own is not there:\n{listed}",
+            next_step="Nothing was touched. Change carry or carry_tenants of "
+            f"environments.{environment}.refresh.",
         )
 
 
@@ -596,6 +660,24 @@ class RestoreFailed(FailedWithLog):
         )
 
 
+class RefreshFailed(StepFailed):
+    """The new database is not there, or is not what it has to be; nobody was given it. `tail` are
+    the last lines of what failed, where it wrote any."""
+
+    def __init__(self, environment: str, why: str, tail: Sequence[str] = ()) -> None:
+        self.tail = tuple(tail)
+        self._summary = f"Refreshing {environment} failed: {why}."
+        super().__init__(
+            "\n".join([self._summary, *(f"    {line}" for line in tail)]),
+            next_step=f"{environment} has the data that it had. "
+            f"Mend it, then: fairlead refresh {environment}",
+        )
+
+    @property
+    def summary(self) -> str:
+        return self._summary
+
+
 class MaskingFailed(StepFailed):
     """What PostgreSQL said of it is left out: it quotes values."""
 
@@ -615,6 +697,17 @@ class MaskingNotProven(StepFailed):
         super().__init__(
             f"{database} is not masked as its rules say:\n{listed}",
             next_step="Nobody may have it. Mend the rules in [masking.rules], and begin again.",
+        )
+
+
+class CarryFailed(StepFailed):
+    """Rows of an environment's own could not be brought into its new database. What PostgreSQL
+    said of it is left out: it quotes values."""
+
+    def __init__(self, environment: str, what: str, why: str, next_step: str) -> None:
+        super().__init__(
+            f"What {environment} has of its own in {what} cannot be carried over: {why}.",
+            next_step=next_step,
         )
 
 
@@ -677,6 +770,24 @@ class RollbackFailed(FairleadError):
     def summary(self) -> str:
         """Three lines: the first error's log would push the second one out of sight."""
         return self._summary
+
+
+class RefreshNotPutBack(FairleadError):
+    """Both errors: why the environment is not well with the new data, and why it has not the old
+    one again."""
+
+    exit_code = 5
+
+    def __init__(
+        self, environment: str, kept: str, failure: BaseException, second: BaseException
+    ) -> None:
+        super().__init__(
+            f"{environment} has the new data, and is NOT well with it.\n"
+            f"Refreshing it failed: {_summary(failure)}\n"
+            f"Giving it the old data again failed: {_summary(second)}",
+            next_step=f"The old data is in {kept}. Mend the second error, then: "
+            f"fairlead refresh undo {environment}",
+        )
 
 
 class RunsLeft(FairleadError):

@@ -373,6 +373,105 @@ def size(count: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
+class RefreshState(StrEnum):
+    """How far a refresh came. Every state but `running` is final, but for undoing it."""
+
+    RUNNING = "running"
+    REFRESHED = "refreshed"
+    REFUSED = "refused"  # nothing was read
+    FAILED = "failed"  # the environment has the data that it had
+    NOT_PUT_BACK = "not_put_back"
+    UNDONE = "undone"
+
+
+REFRESH_EXIT_CODES = {
+    RefreshState.REFRESHED: 0,
+    RefreshState.REFUSED: 3,
+    RefreshState.FAILED: 4,
+    RefreshState.NOT_PUT_BACK: 5,
+}
+
+
+class PhaseName(StrEnum):
+    """What a refresh does, in this order."""
+
+    LOOK = "look"
+    DUMP = "dump"
+    RESTORE = "restore"
+    MASK = "mask"
+    BUILD_KEYS = "build_keys"
+    PROVE = "prove"
+    MIGRATE = "migrate"
+    CARRY = "carry"
+    CHECK_DATA = "check_data"
+    REHEARSE = "rehearse"
+    SWAP = "swap"
+    CHECK_HEALTH = "check_health"
+    PUT_BACK = "put_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """One refresh of an environment with the data of `source`. `release` is what was deployed
+    meanwhile, by whose code the data was migrated; `backup` the one that was read, if one was.
+
+    `database` is the environment's, beside which `made` is filled; then `made` gets its name, and
+    what it was before is called `kept`, until it is removed. `figures` are what was counted, by the
+    names that fairlead/report/refresh.py shows.
+    """
+
+    id: int
+    project: str
+    environment: str
+    source: str
+    reads: str
+    backup: int | None
+    release: int | None
+    state: RefreshState
+    database: str
+    made: str
+    kept: str
+    requested_by: str
+    requested_via: str
+    request: str | None
+    flow_run: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    undoing_at: datetime | None
+    undone_at: datetime | None
+    undone_by: str | None
+    kept_removed_at: datetime | None
+    error: str | None
+    figures: Mapping[str, Any]
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
+
+    @property
+    def session(self) -> str:
+        """What servers call our sessions of it; another store's have another name."""
+        return f"fairlead refresh {self.started_at.astimezone(UTC):%Y%m%dT%H%M%S} {self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One phase of a refresh: `ended_at` and `outcome` are None while only the intent is known."""
+
+    refresh: int
+    name: PhaseName
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: StepOutcome | None
+    detail: str
+    error: str | None
+    log_tail: str
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
+
+
 @dataclass(frozen=True, slots=True)
 class KeptPreview:
     """What the migrations of a release would do: `digest` names the work, `pending` says how many

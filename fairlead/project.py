@@ -5,7 +5,7 @@ httpx take longer to import than a look into the store.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
@@ -73,9 +73,22 @@ class Project:
         keys = [self._known(key) for key in (backup.access_key, backup.secret_key)]
         masking = self._known(self.config.masking.key) if self.config.masking else None
         others = (login[1] if login else None, *tokens, *keys, github, way, masking)
+        others += tuple(self._of_source(environment))
         hidden = [*values.values(), *(value for value in others if value is not None)]
         self.redact = Redactor(value.get_secret_value() for value in hidden)
         return values
+
+    def _of_source(self, environment: str) -> Iterator[SecretStr | None]:
+        """What a refresh knows of the environment whose data it takes."""
+        settings = self.config.environments.get(environment)
+        refresh = settings.refresh if settings else None
+        if refresh is not None:
+            database = self.config.environment(refresh.source).database
+            direct = database.direct_url if database else None
+            yield from self.secrets.of_environment(
+                self.config, refresh.source, strict=False
+            ).values()
+            yield from (self._known(direct), self._known(refresh.url))
 
     def _token(self, place: Slack | GitHub) -> SecretStr | None:
         """None where it is missing: whoever needs it says so, and no release fails for telling."""

@@ -99,7 +99,7 @@ def put_in_place(
         with _translated(environment, backup), restoring.beside():
             held.guard()
             with elsewhere(conninfo, NAME) as connection:
-                swap(connection, old=source.database, new=new, kept=kept)
+                swap(connection, conninfo, old=source.database, new=new, kept=kept)
     project.store.backups.restored(backup, made_by=made_by, kept=kept, forced=force)
     return kept
 

@@ -21,7 +21,7 @@ from fairlead.engine.site import Site
 from fairlead.engine.target import Target
 from fairlead.errors import FairleadError, Refused, RollbackFailed
 from fairlead.lease import Held
-from fairlead.model import Image, Release, ReleaseState, StepName, StepOutcome
+from fairlead.model import Image, PhaseName, Release, ReleaseState, StepName, StepOutcome
 from fairlead.plain import plain
 from fairlead.project import Project
 from fairlead.redact import blank
@@ -36,7 +36,7 @@ HEAD, TAIL = 50, 150
 class StepLog:
     """What one attempt at a step says: `detail` is its one line in the history."""
 
-    name: StepName
+    name: StepName | PhaseName
     redact: Callable[[str], str]
     detail: str = ""
     skipped: bool = False

@@ -9,6 +9,7 @@ from fairlead.errors import FairleadError, LeaseHeld
 from fairlead.lease import hold
 from fairlead.project import Project
 from fairlead.recovery import settle, unsettled
+from fairlead.refresh.left import settle_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,15 @@ def settle_dead(project: Project) -> list[Settled]:
 
 def _settled(project: Project, environment: str) -> Settled | None:
     name, ttl = project.config.project, project.config.lease_ttl
-    if unsettled(project, environment) is None:
+    left = project.store.refreshes.running(name, environment)
+    if unsettled(project, environment) is None and left is None:
         return None
     try:
         with hold(project.store, name, environment, ttl=ttl) as lease:
             # Each try is a row of the history: of a host that is away for a week, none is made.
             at_once(Site.close, project.sites(project.config, environment))
-            done = settle(project, environment, lease)
+            found = (settle(project, environment, lease), settle_left(project, environment, lease))
+            done = "; ".join(filter(None, found))
     except LeaseHeld:
         return None  # a release is being made: it settles what is left
     except FairleadError as error:

@@ -13,6 +13,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from flows.promote import promote
 from flows.prune import prune
+from flows.refresh_uat import refresh
 from flows.release import release
 from flows.rollback import rollback
 from flows.watch_drift import watch_drift
@@ -23,6 +24,7 @@ FLOWS: dict[str, Flow[..., Any]] = {
     "promote": promote,
     "watch_drift": watch_drift,
     "prune": prune,
+    "refresh": refresh,
 }
 
 # Ending the thread of Prefect's heartbeats takes a second. Who started us watches this process, and

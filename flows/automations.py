@@ -14,7 +14,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 
 HEARTBEAT = 30  # seconds between two heartbeats of a run, the least that Prefect takes
 SILENCE = timedelta(seconds=4 * HEARTBEAT)
-FLOWS = ["release", "rollback", "promote", "watch_drift", "prune"]
+FLOWS = ["release", "rollback", "promote", "watch_drift", "prune", "refresh"]
 
 
 def dead_runs(silence: timedelta = SILENCE) -> AutomationCore:

@@ -12,6 +12,7 @@ from prefect.types.entrypoint import EntrypointType
 from fairlead.config import Config
 from flows.promote import promote
 from flows.prune import prune
+from flows.refresh_uat import refresh
 from flows.release import release
 from flows.rollback import rollback
 from flows.watch_drift import watch_drift
@@ -43,6 +44,18 @@ def deployments(config: Config, pool: str) -> Iterator[RunnerDeployment]:
             entrypoint_type=EntrypointType.MODULE_PATH,
             work_pool_name=pool,
         )
+        if settings.refresh is not None:
+            yield RunnerDeployment.from_flow(
+                refresh,
+                name,
+                schedule=Cron(settings.refresh.at, timezone=config.time_zone),
+                concurrency_limit=ALONE,
+                description=f"Give {name} the data of {settings.refresh.source}, masked.",
+                tags=[name, "refresh"],
+                parameters={"environment": name},
+                entrypoint_type=EntrypointType.MODULE_PATH,
+                work_pool_name=pool,
+            )
 
 
 def _scheduled(flow: Flow[..., Any], cron: str, time_zone: str, pool: str) -> RunnerDeployment:

@@ -37,7 +37,13 @@ def dispatch() -> None:
 
 @dispatch.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8099, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8099,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
 @click.pass_context
 def serve(ctx: click.Context, host: str, port: int) -> None:
     """Take GitHub's deliveries and start releases, until it is stopped."""
@@ -50,7 +56,9 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
 
 
 @dispatch.command()
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many."
+)
 @as_json
 @click.pass_context
 def deliveries(ctx: click.Context, limit: int, as_json: bool) -> None:

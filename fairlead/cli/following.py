@@ -13,7 +13,7 @@ from fairlead.cli.failing import echo
 from fairlead.cli.starting import Started
 from fairlead.cli.tables import COLOURS, console
 from fairlead.errors import WaitsForApproval
-from fairlead.model import EXIT_CODES, Release, ReleaseState, Step, StepOutcome
+from fairlead.model import EXIT_CODES, Phase, Release, ReleaseState, Step, StepOutcome
 from fairlead.plain import plain
 from fairlead.project import Project
 
@@ -40,7 +40,7 @@ def follow(project: Project, find: Find, started: Started, *, as_json: bool, ver
         steps = project.store.steps.of(release.id) if release else []
         print_json({"release": release, "steps": steps, "flow": started.ended()})
     elif release is not None:
-        _tell_outcome(release, screen)
+        tell_outcome(release, screen)
     if release is None:
         echo(f"error: no release was made. {started.ended() or ''}", err=True)
         return 3
@@ -91,7 +91,7 @@ def _is_over(project: Project, release: Release | None) -> bool:
     return release is not None and all(lease.release != release.id for lease in live)
 
 
-def _tell_outcome(release: Release, screen: "Screen") -> None:
+def tell_outcome(release: Release, screen: "Screen") -> None:
     if release.state is ReleaseState.RUNNING:
         _tell_death(release, screen)
         return
@@ -149,10 +149,16 @@ class Screen:
         self._last = words
 
     def step(self, step: Step) -> None:
-        assert step.outcome is not None
         assert step.ended_at is not None
         seconds = (step.ended_at - step.started_at).total_seconds()
         name = step.name if step.attempt == 1 else f"{step.name} (try {step.attempt})"
+        self._ended(step, name, seconds)
+
+    def phase(self, phase: Phase) -> None:
+        self._ended(phase, phase.name, phase.seconds)
+
+    def _ended(self, step: Step | Phase, name: str, seconds: float | None) -> None:
+        assert step.outcome is not None
         text = Text(f"{step.outcome:<10} ", style=COLOURS.get(step.outcome, ""))
         what = step.detail or (step.error or "").partition("\n")[0]
         text.append(f"{name:<22} {took(seconds):>8}  ", style="default")

@@ -39,7 +39,9 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 @click.command()
 @click.argument("environment", shell_complete=environments, required=False)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many."
+)
 @as_json
 @click.pass_context
 def history(ctx: click.Context, environment: str | None, limit: int, as_json: bool) -> None:

@@ -23,7 +23,7 @@ ENDS = {"warn": 0, "approve": EXIT_CODES[ReleaseState.WAITING],
 @click.argument("sha")
 @click.option(
     "--format", "shape", type=click.Choice(["text", "markdown", "json"]), default="text",
-    show_default=True,
+    show_default=True, help="What is printed.",
 )  # fmt: skip
 @click.option("--from", "source", metavar="ENVIRONMENT", help="Whose images of SHA are taken.")
 @click.option(

@@ -16,13 +16,18 @@ def settle(ctx: click.Context, environment: str) -> None:
     from fairlead.courier import deliver  # noqa: PLC0415
     from fairlead.lease import hold  # noqa: PLC0415
     from fairlead.recovery import settle as settle_environment  # noqa: PLC0415
+    from fairlead.refresh.left import settle_left  # noqa: PLC0415
 
     with project(ctx) as opened:
         config = opened.config
         config.environment(environment)
         with hold(opened.store, config.project, environment, ttl=config.lease_ttl) as held:
-            done = settle_environment(opened, environment, held)
+            found = (
+                settle_environment(opened, environment, held),
+                settle_left(opened, environment, held),
+            )
         deliver(opened, opened.senders(environment))
+    done = "\n".join(filter(None, found))
     echo(done or f"{environment}: nothing was left unfinished.")
 
 

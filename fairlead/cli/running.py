@@ -28,7 +28,13 @@ For more, give it a PostgreSQL: PREFECT_API_DATABASE_CONNECTION_URL=postgresql+a
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where Prefect listens.")
-@click.option("--port", type=click.IntRange(1, 65_535), default=4200, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    default=4200,
+    show_default=True,
+    help="Its port.",
+)
 @click.pass_context
 def up(ctx: click.Context, host: str, port: int) -> None:
     """Start the store, Prefect with a deployment of each environment, and GitHub's receiver where

@@ -20,6 +20,9 @@ COLOURS = {
     "failed": "red",
     "rolled_back": "yellow",
     "rollback_failed": "bold red",
+    "refreshed": "green",
+    "undone": "yellow",
+    "not_put_back": "bold red",
 }
 GAP = "  "
 FOLDED = 20  # what a folded column has at least

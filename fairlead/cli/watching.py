@@ -35,7 +35,7 @@ def drift(ctx: click.Context, environment: str | None, as_json: bool) -> None:
         print_json([{"look": look, "behind": ahead.get(look.environment)} for look in looks])
     else:
         for look in looks:
-            found = _lines(look, ahead.get(look.environment), since[look.environment])
+            found = lines_of(look, ahead.get(look.environment), since[look.environment])
             echo("\n".join(found))
     ctx.exit(DRIFT if any(look.drifts for look in looks) else 0)
 
@@ -45,7 +45,7 @@ def _since(opened: Project, environment: str) -> Since:
     return {(one.drift.host, one.drift.words): one.opened_at for one in noted}
 
 
-def _lines(look: Look, distance: Distance | None, since: Since) -> Iterator[str]:
+def lines_of(look: Look, distance: Distance | None, since: Since) -> Iterator[str]:
     sha = look.current.sha if look.current else ""
     runs = f" ({sha[:7]}, release {look.current.id})" if look.current else ""
     yield f"{look.environment}{runs}: {_state(look)}"

@@ -3,6 +3,7 @@
 from fairlead.config.load import find, load, parse
 from fairlead.config.schema import (
     BackupSettings,
+    CarriedRows,
     Check,
     Config,
     Database,
@@ -16,6 +17,7 @@ from fairlead.config.schema import (
     MigrationPolicy,
     Migrations,
     Proxy,
+    RefreshSettings,
     Registry,
     RenderedFile,
     Route,
@@ -26,6 +28,7 @@ from fairlead.config.schema import (
 
 __all__ = [
     "BackupSettings",
+    "CarriedRows",
     "Check",
     "Config",
     "Database",
@@ -39,6 +42,7 @@ __all__ = [
     "MigrationPolicy",
     "Migrations",
     "Proxy",
+    "RefreshSettings",
     "Registry",
     "RenderedFile",
     "Route",

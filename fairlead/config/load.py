@@ -15,7 +15,10 @@ from fairlead.errors import ConfigError, ConfigMissing
 
 FILE = "fairlead.toml"
 OVERRIDE = "FAIRLEAD__"
-SECRET = {"access_key", "database", "key", "password", "secret_key", "secrets", "token", "username"}
+SECRET = {
+    "access_key", "database", "key", "password", "secret_key", "secrets", "token", "url",
+    "username",
+}  # fmt: skip
 
 
 def find(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:

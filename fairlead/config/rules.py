@@ -28,6 +28,7 @@ def broken_rules(raw: Mapping[str, Any]) -> list[str]:
         *_backups(environments),
         *_going_back(environments, _table(raw, "migrations")),
         *_policies(environments),
+        *_refreshes(environments, services, masked="masking" in raw),
         *_promotions(environments),
         *_channels(environments),
         *_soaks(environments),
@@ -192,6 +193,47 @@ def _policies(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         unsafe = _table(environment, "migrations").get("unsafe", "warn")
         if unsafe != "warn" and "database" not in environment:
             yield f"environments.{name}.migrations.unsafe: there is no database to try them on"
+
+
+def _refreshes(
+    environments: Mapping[str, Mapping[str, Any]],
+    services: Mapping[str, Mapping[str, Any]],
+    *,
+    masked: bool,
+) -> Iterator[str]:
+    sources = {
+        source: name
+        for name, table in environments.items()
+        if isinstance(source := _table(table, "refresh").get("from"), str)
+    }
+    for name, environment in environments.items():
+        here, refresh = f"environments.{name}.refresh", _table(environment, "refresh")
+        if not refresh:
+            continue
+        if environment.get("production"):
+            yield f"{here}: {name} is production: no data of another environment comes there"
+        if name in sources:
+            yield f"{here}: {sources[name]} is refreshed from {name}, which has to be left alone"
+        if "database" not in environment:
+            yield f"{here}: there is no database to refresh"
+        if not masked:
+            yield f"{here}: needs [masking], which says what becomes of each column"
+        yield from _source(here, refresh, environments)
+        for at, service in enumerate(_list(refresh, "restart")):
+            if isinstance(service, str) and service not in services:
+                yield f'{here}.restart[{at}]: there is no service "{service}"'
+
+
+def _source(
+    here: str, refresh: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    source = refresh.get("from")
+    if not isinstance(source, str):
+        return  # its shape is told
+    if source not in environments:
+        yield f'{here}.from: there is no environment "{source}"'
+    elif "database" not in environments[source]:
+        yield f"{here}.from: {source} has no database"
 
 
 def _promotions(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -68,6 +68,13 @@ path = "/"
 # [masking]                            # what becomes of each column when data leaves production
 # key = "env:MASKING_KEY"              # the rules: fairlead refresh rules dev --from prod
 
+# [environments.dev.refresh]           # prod's data each night, masked: fairlead refresh dev
+# from = "prod"
+# at = "0 0 * * *"                     # cron; time_zone, at the top, says whose
+# leave_out = ["django_session"]       # tables whose rows do not come
+# carry = [{{ table = "auth_user", where = "is_staff" }}]   # dev's own rows that stay
+# keep_days = 7                        # what it had before: fairlead refresh undo dev
+
 [environments.dev]
 hosts = ["ssh://deploy@dev.example.com"]   # or unix:///var/run/docker.sock
 domain = "dev.example.com"
@@ -85,6 +92,7 @@ secrets = {{ SECRET_KEY = "env:DEV_SECRET_KEY" }}
 [environments.prod]
 hosts = ["ssh://deploy@prod.example.com"]
 domain = "www.example.com"
+production = true                      # no data of another environment ever comes here
 promotes_from = "dev"                  # fairlead promote dev prod: the same digests
 # promote_after = 1800                 # seconds well in dev, then by itself
 branch = "main"

@@ -147,6 +147,28 @@ class Site:
         ]
         self._stop(workers, say)
 
+    def is_well(self, target: Target, service: str) -> bool:
+        """Whether all containers of the service run and are healthy now."""
+        return all(
+            found.status == "running"
+            and self.problem(target, target.config.services[service], found) is None
+            for found in self._all_of(target, service)
+        )
+
+    def restart(self, target: Target, service: str, say: Say) -> None:
+        """One container after the other, each healthy before the next; meanwhile the router sends
+        requests to the others, or waits for the only one. Raises ContainerFailed."""
+        for found in self._all_of(target, service):
+            with engine_errors(self.host, f"restart {found.name}"):
+                found.restart(timeout=max(1, round(target.config.services[service].stop_grace)))
+            say(f"{self.host}: {found.name} is restarted")
+            self._await_healthy(target, service, found, self._turn, say)
+
+    def _all_of(self, target: Target, service: str) -> list[Container]:
+        names = target.names(service)
+        with engine_errors(self.host, f"find {', '.join(names)}"):
+            return [self.client.containers.get(name) for name in names]
+
     def retire(self, current: int, keep: int | None, say: Say) -> None:
         """Drain and stop what is not of the release `current`; keep the containers of `keep`,
         stopped, to go back to, and remove the others."""

@@ -1,7 +1,14 @@
 """Telling people: one message a release, kept up to date."""
 
 from fairlead.notify.github import GitHubNotifier
-from fairlead.notify.model import DriftNotice, Notice, NotificationFailed, NotTold, Sender
+from fairlead.notify.model import (
+    DriftNotice,
+    Notice,
+    NotificationFailed,
+    NotTold,
+    RefreshNotice,
+    Sender,
+)
 from fairlead.notify.slack import SlackNotifier
 
 __all__ = [
@@ -10,6 +17,7 @@ __all__ = [
     "NotTold",
     "Notice",
     "NotificationFailed",
+    "RefreshNotice",
     "Sender",
     "SlackNotifier",
 ]

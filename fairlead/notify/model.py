@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fairlead.errors import FairleadError
-from fairlead.model import Outgoing, ReleaseKind, ReleaseState, StepName
+from fairlead.model import Outgoing, PhaseName, RefreshState, ReleaseKind, ReleaseState, StepName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,21 @@ class DriftNotice:
     gone: tuple[str, ...] = ()
     left: int = 0
     next_step: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshNotice:
+    """A refresh that failed, `phase` in which one, or the first that went well after that. Secrets
+    are blanked before they come here."""
+
+    project: str
+    environment: str
+    source: str
+    refresh: int
+    state: RefreshState
+    phase: PhaseName | None = None
+    error: str = ""
     url: str = ""
 
 

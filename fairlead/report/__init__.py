@@ -5,6 +5,7 @@ from fairlead.report.environments import environment_rows
 from fairlead.report.markdown import moment
 from fairlead.report.migrations import migration_report, migration_summary
 from fairlead.report.pruning import prune_report
+from fairlead.report.refresh import refresh_report, refresh_summary
 from fairlead.report.release import release_report, summary
 from fairlead.report.story import Story, story_of
 
@@ -17,6 +18,8 @@ __all__ = [
     "migration_summary",
     "moment",
     "prune_report",
+    "refresh_report",
+    "refresh_summary",
     "release_report",
     "story_of",
     "summary",

@@ -17,6 +17,7 @@ from fairlead.store.metrics import Counts
 from fairlead.store.outbox import Outbox
 from fairlead.store.placements import Placements
 from fairlead.store.previews import Previews
+from fairlead.store.refreshes import Refreshes
 from fairlead.store.releases import Releases
 from fairlead.store.steps import Steps
 from fairlead.store.tenants import TenantMigrations
@@ -41,6 +42,7 @@ class Store:
         self.applied = AppliedBefores(self.database)
         self.backups = Backups(self.database)
         self.previews = Previews(self.database)
+        self.refreshes = Refreshes(self.database)
         self.drifts = Drifts(self.database)
         self.tenants = TenantMigrations(self.database)
 

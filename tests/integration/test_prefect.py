@@ -112,6 +112,19 @@ FORMS: dict[str, dict[str, Any]] = {
         "wait_minutes": WAIT,
         "request_id": REQUEST,
     },
+    "refresh": {
+        "environment": {
+            "type": "string",
+            "description": "Which one gets new data. Set by this deployment: leave it as it is.",
+        },
+        "source": {
+            **TEXT,
+            "description": "Whose data, as the config has it; empty is the same.",
+        },
+        "requested_by": WHO,
+        "wait_minutes": WAIT,
+        "request_id": REQUEST,
+    },
     "watch_drift": {},
     "promote": {},
     "prune": {
@@ -122,7 +135,11 @@ FORMS: dict[str, dict[str, Any]] = {
         },
     },
 }
-REQUIRED = {"release": ["environment", "sha"], "rollback": ["environment"]}
+REQUIRED = {
+    "release": ["environment", "sha"],
+    "rollback": ["environment"],
+    "refresh": ["environment"],
+}
 
 
 def test_prefect_yaml_arrives_as_it_is_written(

@@ -44,11 +44,65 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "dev has no backup 7.\nSee which there are: fairlead backups dev",
     ),
     (
+        errors.UnknownRefresh(7),
+        2,
+        "The store knows no refresh 7.\nSee which there are: fairlead refresh history ENV",
+    ),
+    (
+        errors.RefreshRefused("uat", "there is no room", "Make some."),
+        3,
+        "uat is not refreshed: there is no room.\nMake some.",
+    ),
+    (
+        errors.RefreshFailed("uat", "pg_restore ended with exit code 1", ["in the table a"]),
+        4,
+        "Refreshing uat failed: pg_restore ended with exit code 1.\n    in the table a\n"
+        "uat has the data that it had. Mend it, then: fairlead refresh uat",
+    ),
+    (
+        errors.RefreshNotPutBack(
+            "uat", "old", errors.FairleadError("it is sick"), errors.FairleadError("it is away")
+        ),
+        5,
+        "uat has the new data, and is NOT well with it.\nRefreshing it failed: it is sick\n"
+        "Giving it the old data again failed: it is away\nThe old data is in old. "
+        "Mend the second error, then: fairlead refresh undo uat",
+    ),
+    (
         errors.NotReadOnly("prod", "db:5432/app"),
         3,
         "The database of prod at db:5432/app gives us a session that could write.\n"
         "Nothing was read. Have the way to it keep default_transaction_read_only, or connect to "
         "the server itself: environments.prod.database.direct_url",
+    ),
+    (
+        errors.CannotMark("uat (db:5432/app, server 7)", "it is that of prod too", "Correct it."),
+        3,
+        "uat (db:5432/app, server 7) was not marked: it is that of prod too.\nCorrect it.",
+    ),
+    (
+        errors.WrongDatabase("prod", "uat", "both are the same", "Correct it."),
+        3,
+        "uat is not refreshed from prod: both are the same. Nothing was touched.\nCorrect it.",
+    ),
+    (
+        errors.SelectionUnfit("prod", ["a"] * 11),
+        3,
+        "What is to be taken of prod does not fit together:\n" + "  a\n" * 10 + "  and 1 more\n"
+        "Nothing was touched. Change leave_out, tenants or carry_tenants of the environment's "
+        "refresh.",
+    ),
+    (
+        errors.CarryUnfit("uat", ['there is no table "a"']),
+        3,
+        'What uat is to keep of its own is not there:\n  there is no table "a"\n'
+        "Nothing was touched. Change carry or carry_tenants of environments.uat.refresh.",
+    ),
+    (
+        errors.CarryFailed("uat", "public.a", "a_key says no", "Carry fewer rows."),
+        4,
+        "What uat has of its own in public.a cannot be carried over: a_key says no.\n"
+        "Carry fewer rows.",
     ),
     (
         errors.MaskingIncomplete("app", ['"a.b" = "keep"  # a key'], ["a.gone"]),

@@ -1,18 +1,27 @@
 """Two databases change places: the new one gets the name, the old one is kept under another.
 
-Both renames, the owner, the rights and the settings are one transaction. Nobody may be connected
-to what is renamed, so the old one takes no connections meanwhile; what was connected is ended.
+The renames, the owner, the rights and the settings are one transaction, and nothing is changed
+before it: whoever kills us leaves all as it was, or all done. RENAME has whoever connects wait, and
+is itself only done once nobody is connected, for which it looks ten times a second and no longer
+than 5 s; so the sessions are ended before it and, by another connection, beside it.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
-PATIENCE = 10  # seconds until sessions that were ended have to be gone
+from fairlead.database.backup.beside import elsewhere, fitted
+
+NAME = "fairlead swap"
+BETWEEN = "~"
+PAUSE = 0.005  # seconds between two rounds of ending sessions
+ROUNDS = 20
 WHOSE = """
 select pg_get_userbyid(datdba) as owner, datconnlimit as connections
 from pg_database where datname = %s
@@ -29,7 +38,7 @@ from pg_db_role_setting where setdatabase = (select oid from pg_database where d
 """
 END = """
 select pg_terminate_backend(pid) from pg_stat_activity
-where datname = %s and pid <> pg_backend_pid() and backend_type = 'client backend'
+where datname = any (%s) and backend_type = 'client backend'
 """
 TAKEN_AS_THEY_ARE = ("role", "session_authorization")  # to set them is to become somebody else
 
@@ -55,24 +64,43 @@ def belongings(connection: Connection[DictRow], database: str) -> Belongings:
     )
 
 
-def swap(connection: Connection[DictRow], *, old: str, new: str, kept: str) -> None:
-    """`new` is called as `old` was, which is called `kept`. `connection` is to neither of them.
+def swap(connection: Connection[DictRow], conninfo: str, *, old: str, new: str, kept: str) -> float:
+    """`new` is called as `old` was, which is called `kept`; for how many seconds nobody could
+    connect to it. `connection` is to neither of them, and to the server of `conninfo`.
 
     Raises psycopg.Error; then all is as it was.
     """
     whole = belongings(connection, old)
-    allow_connections(connection, old, allow=False)
-    try:
-        end_sessions(connection, old)
-        end_sessions(connection, new)
+    between = fitted(new, BETWEEN)
+    with _ending(conninfo, (old, new)) as end, ThreadPoolExecutor(1) as pool:
         with connection.transaction():
-            _rename(connection, old, kept)
-            _rename(connection, new, old)
+            end()
+            _rename(connection, new, between)  # autovacuum may have been in it
+            began = time.monotonic()
+            _until_none_is_left(end)
+            renamed = pool.submit(_rename, connection, old, kept)
+            while not renamed.done():
+                end()
+                wait([renamed], PAUSE)
+            renamed.result()
+            _rename(connection, between, old)
             _carry_over(connection, old, whole)
-    except BaseException:
-        allow_connections(connection, old, allow=True)
-        raise
-    allow_connections(connection, kept, allow=True)
+        return time.monotonic() - began
+
+
+@contextmanager
+def _ending(conninfo: str, databases: Sequence[str]) -> Iterator[Callable[[], int]]:
+    """What ends all sessions of these databases, and says how many there were."""
+    with elsewhere(conninfo, NAME) as connection:
+        yield lambda: connection.execute(END, (list(databases),)).rowcount
+
+
+def _until_none_is_left(end: Callable[[], int]) -> None:
+    """For a moment: who comes back at once does not stop coming."""
+    for _ in range(ROUNDS):
+        if not end():
+            return
+        time.sleep(PAUSE)
 
 
 def allow_connections(connection: Connection[DictRow], database: str, *, allow: bool) -> None:
@@ -81,16 +109,6 @@ def allow_connections(connection: Connection[DictRow], database: str, *, allow: 
             sql.Identifier(database), sql.Literal(allow)
         )
     )
-
-
-def end_sessions(connection: Connection[DictRow], database: str) -> None:
-    """They are gone when this returns, or will not go."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        left = connection.execute(END, (database,)).fetchall()
-        if not left:
-            return
-        time.sleep(0.02)
 
 
 def _rename(connection: Connection[DictRow], database: str, name: str) -> None:
@@ -111,11 +129,17 @@ def _carry_over(connection: Connection[DictRow], database: str, whole: Belonging
             here, sql.Literal(whole.connections)
         )
     )
+    give(connection, database, whole)
+    for setting in whole.settings:
+        _set(connection, here, setting)
+
+
+def give(connection: Connection[DictRow], database: str, whole: Belongings) -> None:
+    """The rights that somebody has on it."""
+    here = sql.Identifier(database)
     connection.execute(sql.SQL("revoke all on database {} from public").format(here))
     for right in whole.rights:
         connection.execute(_granted(here, right))
-    for setting in whole.settings:
-        _set(connection, here, setting)
 
 
 def _granted(database: sql.Identifier, right: Mapping[str, Any]) -> sql.Composed:

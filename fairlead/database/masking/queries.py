@@ -2,6 +2,8 @@
 
 https://www.postgresql.org/docs/current/catalogs.html"""
 
+from fairlead.database.refresh.identity import SCHEMA as MARK
+
 SCHEMA = "fairlead_masking"  # of our functions, while they are there
 # Of an extension's tables, those whose rows pg_dump takes too.
 TABLES = f"""
@@ -11,6 +13,7 @@ select c.oid, n.nspname as schema, c.relname as name, c.relkind::text as kind,
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f') and not c.relispartition and c.relpersistence <> 't'
   and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <> '{SCHEMA}'
+  and (n.nspname, c.relname) <> ('{MARK}', 'environment')
   and (not exists (select from pg_depend d where d.classid = 'pg_class'::regclass
       and d.objid = c.oid and d.deptype = 'e')
     or c.oid in (select unnest(extconfig) from pg_extension))

@@ -1,0 +1,1 @@
+"""The parts of a refresh: production's data, chosen, read gently, and brought beside."""

@@ -1,0 +1,1 @@
+"""Refreshing an environment with another one's data, masked: phase after phase."""

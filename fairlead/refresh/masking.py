@@ -1,0 +1,77 @@
+"""No value of production stays where a rule says so; and the proof, before anybody may connect."""
+
+import time
+from collections.abc import Callable
+
+from fairlead.database.backup.beside import connected, elsewhere
+from fairlead.database.backup.swap import belongings, give
+from fairlead.database.masking.catalog import settle
+from fairlead.database.masking.mask import mask
+from fairlead.database.masking.prove import prove
+from fairlead.database.masking.reading import reading
+from fairlead.database.refresh.rights import give_rights, rights_in
+from fairlead.model import PhaseName
+from fairlead.refresh.frame import QUERY, Refreshing
+from fairlead.run import StepLog
+
+EVERY = 5.0  # seconds between two lines
+
+
+def mask_rows(run: Refreshing) -> None:
+    """Raises MaskingIncomplete, MaskingUnfit, MaskingFailed, LeaseLost."""
+    with run.phase(PhaseName.MASK) as step:
+        seen = run.seen
+        done = mask(run.made, seen.masking, seen.key, say=_now_and_then(run, step))
+        for name in done.unknown:
+            step.say(f"there is no column for the rule {name}")
+        run.note(tables=done.tables, masked_columns=done.columns, emptied_tables=done.emptied)
+        step.detail = f"{done.columns} columns of {done.tables} tables"
+
+
+def _now_and_then(run: Refreshing, step: StepLog) -> Callable[[str], None]:
+    """A line a table is too much of 200 tenants."""
+    done, told = 0, time.monotonic()
+
+    def say(line: str) -> None:
+        nonlocal done, told
+        done += 1
+        if time.monotonic() - told > EVERY:
+            told = time.monotonic()
+            step.say(f"{line}, the {done}th table")
+
+    return say
+
+
+def prove_masked(run: Refreshing) -> None:
+    """Afterwards those may connect who may in the environment's database.
+
+    Raises MaskingNotProven, MaskingFailed, NotReadOnly, DatabaseUnreachable, LeaseLost."""
+    with run.phase(PhaseName.PROVE) as step:
+        with (
+            reading(run.row.source, run.source, timeout=QUERY) as there,
+            connected(run.made, run.row.session, run.left) as copy,
+        ):
+            settle(copy, default_transaction_read_only="on")
+            proof = prove(there, copy, run.seen.masking.rules)
+        for line in proof.noticed:
+            step.say(line)
+        _let_in(run)
+        run.note(values_compared=proof.values, noticed=list(proof.noticed))
+        step.detail = f"{proof.values} values looked at, none of production's among them"
+
+
+def _let_in(run: Refreshing) -> None:
+    """Those who may connect to the environment's database, with the rights that they have there."""
+    give_rights_as_before(run)
+    with elsewhere(run.target, run.row.session) as connection:
+        give(connection, run.row.made, belongings(connection, run.row.database))
+
+
+def give_rights_as_before(run: Refreshing) -> None:
+    """On the tables that are there by now."""
+    with (
+        connected(run.target, run.row.session) as old,
+        connected(run.made, run.row.session) as new,
+    ):
+        settle(old)
+        give_rights(new, rights_in(old))
