@@ -17,13 +17,20 @@ from fairlead.model import ChangesOfADay, Metrics, Spread
 
 @click.command()
 @click.argument("environment", shell_complete=environments, required=False)
-@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650))
+@click.option(
+    "--days",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1, 3650),
+    help="How far back to look.",
+)
 @click.option(
     "--format",
     "form",
     default="table",
     show_default=True,
     type=click.Choice(["table", "json", "prometheus"]),
+    help="How to tell it.",
 )
 @click.option(
     "--plot",
