@@ -96,10 +96,12 @@ def _statements(kind: str, name: str, rows: Iterable[DictRow]) -> Iterator[sql.C
 
 
 def _default(row: DictRow) -> sql.Composed:
-    within = sql.SQL(" in schema {}").format(sql.Identifier(row["schema"]))
+    within: sql.Composable = sql.SQL("")
+    if row["schema"] is not None:
+        within = sql.SQL(" in schema {}").format(sql.Identifier(row["schema"]))
     return sql.SQL("alter default privileges for role {}{} grant {} on {} to {}{}").format(
         sql.Identifier(row["maker"]),
-        within if row["schema"] else sql.SQL(""),
+        within,
         sql.SQL(row["privilege_type"]),
         sql.SQL(row["kind"]),
         _who(row),
