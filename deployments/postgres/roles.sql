@@ -32,9 +32,11 @@ grant select on schema_version to fairlead_flow, fairlead_receiver, fairlead_rea
 
 -- The flows and their workers, `fairlead release` and the like by hand, `fairlead notify`.
 grant select on release, step, approval, ledger, image, commit, placement, lease, applied_before,
-  tenant_migration, backup, preview, drift, delivery, outbox, receipt to fairlead_flow;
+  tenant_migration, backup, preview, drift, delivery, outbox, receipt, refresh, refresh_phase
+  to fairlead_flow;
 grant insert on release, step, approval, ledger, image, commit, placement, lease, applied_before,
-  tenant_migration, backup, restore, preview, drift, outbox, receipt to fairlead_flow;
+  tenant_migration, backup, restore, preview, drift, outbox, receipt, refresh, refresh_phase
+  to fairlead_flow;
 grant update (state, fencing, config, config_digest, flow_run, error, requests_answered,
   requests_lost, ended_at) on release to fairlead_flow;
 grant update (outcome, detail, error, log_tail, ended_at) on step to fairlead_flow;
@@ -44,6 +46,9 @@ grant update (state, place, bytes, manifest, ended_at, proven_at, drilled_at, re
 grant update (state, seconds, attempts, at, error, told_at) on tenant_migration to fairlead_flow;
 grant update (made_at, digest, pending, body) on preview to fairlead_flow;
 grant update (detail, gone_at) on drift to fairlead_flow;
+grant update (backup, state, figures, error, ended_at, undoing_at, undone_at, undone_by,
+  kept_removed_at) on refresh to fairlead_flow;
+grant update (outcome, detail, error, log_tail, ended_at) on refresh_phase to fairlead_flow;
 grant update on placement, lease, outbox, receipt to fairlead_flow;
 grant delete on placement, outbox, receipt to fairlead_flow;
 
@@ -57,6 +62,6 @@ grant update (state, attempts, next_try_at, flow_run, problem, settled_at)
 -- `fairlead status`, `history`, `show`, `backups`, `drift`, `metrics`, `dispatch deliveries`, and
 -- dashboards. Not what is being told to whom.
 grant select on release, step, approval, image, commit, placement, lease, tenant_migration, backup,
-  preview, drift, delivery, change to fairlead_reader;
+  preview, drift, delivery, refresh, refresh_phase, change to fairlead_reader;
 
 commit;

@@ -230,6 +230,8 @@ MAY: Mapping[str, Mapping[str, str]] = {
     "placement": {FLOW: "select insert update delete", READER: "select"},
     "preview": {FLOW: "select insert update", READER: "select"},
     "receipt": {FLOW: "select insert update delete"},
+    "refresh": {FLOW: "select insert update", READER: "select"},
+    "refresh_phase": {FLOW: "select insert update", READER: "select"},
     "release": {FLOW: "select insert update", READER: "select"},
     "restore": {FLOW: "insert"},
     "schema_version": {FLOW: "select", RECEIVER: "select", READER: "select"},
