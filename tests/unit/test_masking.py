@@ -16,6 +16,7 @@ from fairlead.database.masking.fit import unfit
 from fairlead.database.masking.forms import TEXT as TEXT_FORM
 from fairlead.database.masking.forms import form_of
 from fairlead.database.masking.kinds import Kind
+from fairlead.database.masking.rows import proven_of
 from fairlead.database.masking.rules import match
 from fairlead.database.masking.session import salts
 from fairlead.database.masking.statements import plan
@@ -337,3 +338,7 @@ def test_words_are_plenty_and_of_several_scripts() -> None:
     for kind in PARTS:
         assert len(vocabulary(kind)) >= 20
     assert {"Мария", "陽菜", "محمد", "Ada"} <= set(vocabulary("name"))
+
+
+def test_of_tables_that_all_tenants_have_fewer_rows_are_looked_at() -> None:
+    assert [proven_of(alike) for alike in (0, 1, 10, 200)] == [3000, 3000, 300, 100]
