@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python -m
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-down test check reference constraints clean
+.PHONY: help install demo demo-down test check faults reference constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ check: install ## all that a reviewer would run: format, lint, types, imports, t
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) pytest -n 3 --dist loadgroup $(PYTEST)
+
+faults: install ## every step of a release under every fault; into benchmarks/results/faults.md
+	$(RUN) benchmarks.faults
 
 reference: install ## docs/reference anew, from the code
 	$(RUN) scripts.reference

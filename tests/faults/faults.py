@@ -1,0 +1,198 @@
+"""What goes wrong: each fault begins where the block does, and has been healed when it is left."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+
+from examples.stand.containers import find_container
+from examples.stand.debian import ensure_debian_packages
+from examples.stand.postgres import Postgres, answers
+from tests.bench.dying import flow_process, until
+from tests.bench.second_engine import SecondEngine
+from tests.faults.ground import Held
+
+Happens = Callable[[Held], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`loses` where requests have to be lost: what serves them is away itself."""
+
+    name: str
+    happens: Happens
+    loses: bool = False
+    patience: float = 120  # seconds until every release has ended
+
+
+def killed() -> Fault:
+    @contextmanager
+    def happens(held: Held) -> Iterator[None]:
+        for flow in held.flows.values():
+            flow.kill()
+        held.gates.drop_waiting()
+        yield
+
+    return Fault("kill -9 of the flow", happens)
+
+
+def store_restarts(engine: docker.DockerClient, server: Postgres) -> Fault:
+    @contextmanager
+    def happens(held: Held) -> Iterator[None]:
+        held.gates.forget()
+        restart(engine, server)
+        held.gates.connect_again()
+        yield
+
+    return Fault("store restart", happens)
+
+
+def database_restarts(engine: docker.DockerClient, server: Postgres) -> Fault:
+    @contextmanager
+    def happens(_: Held) -> Iterator[None]:
+        restart(engine, server)
+        yield
+
+    return Fault("database restart", happens)
+
+
+def engine_restarts(engine: SecondEngine) -> Fault:
+    @contextmanager
+    def happens(_: Held) -> Iterator[None]:
+        engine.stop()
+        engine.start()
+        yield
+
+    return Fault("engine restart", happens, loses=True)
+
+
+def network_cut(engine: SecondEngine) -> Fault:
+    @contextmanager
+    def happens(_: Held) -> Iterator[None]:
+        engine.cut()
+        try:
+            yield
+        finally:
+            engine.join()
+
+    return Fault("network cut", happens, patience=400)
+
+
+def prefect_restarts(start: Callable[[], object], stop: Callable[[], object]) -> Fault:
+    @contextmanager
+    def happens(_: Held) -> Iterator[None]:
+        stop()
+        start()
+        yield
+
+    return Fault("Prefect server restart", happens)
+
+
+def prefect_away(start: Callable[[], object], stop: Callable[[], object]) -> Fault:
+    @contextmanager
+    def happens(_: Held) -> Iterator[None]:
+        stop()
+        try:
+            yield
+        finally:
+            start()
+
+    return Fault("Prefect server away", happens)
+
+
+def clock_jumps(clock: "Clock", by: str) -> Fault:
+    @contextmanager
+    def happens(_: Held) -> Iterator[None]:
+        clock.set(by)
+        yield
+
+    return Fault(f"clock jumps by {by}", happens)
+
+
+def same_again() -> Fault:
+    """The very same request, and the same commit as a request of its own, while it is released."""
+
+    @contextmanager
+    def happens(held: Held) -> Iterator[None]:
+        bench = held.ground.bench
+        for name, flow in held.flows.items():
+            asked = {"environment": name, "sha": flow.release().sha}
+            for more in ({"request_id": flow.request}, {}):
+                with flow_process(bench, "release", **asked, **more) as twin:
+                    assert twin.ended() == 1, twin.output()
+        yield
+
+    return Fault("the same release twice", happens)
+
+
+def disk_full(engine: SecondEngine) -> Fault:
+    @contextmanager
+    def happens(_: Held) -> Iterator[None]:
+        with engine.full():
+            yield
+
+    return Fault("disk full", happens)
+
+
+def registry_away(registry: "Gateway") -> Fault:
+    @contextmanager
+    def happens(_: Held) -> Iterator[None]:
+        registry.close()
+        try:
+            yield
+        finally:
+            registry.open()
+
+    return Fault("registry away", happens)
+
+
+def restart(engine: docker.DockerClient, server: Postgres) -> None:
+    container = find_container(engine, server.name)
+    assert container is not None
+    container.restart()
+    until(lambda: answers(server), f"{server.name} answers again")
+
+
+class Clock:
+    """What a process takes for the time of day, by libfaketime; how much time passes is as ever."""
+
+    def __init__(self, folder: Path) -> None:
+        ensure_debian_packages(("faketime",), print)
+        (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+        self._file = folder / "clock"
+        self.environ = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_DONT_RESET": "1",
+        }
+        self.set("+0")
+
+    def set(self, by: str) -> None:
+        self._file.write_text(f"{by}\n")
+
+
+class Gateway:
+    """A port that leads to another one, and can be closed."""
+
+    def __init__(self, port: int, to: int) -> None:
+        self._command = [
+            "socat",
+            f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork",
+            f"TCP:127.0.0.1:{to}",
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = f"127.0.0.1:{port}"
+
+    def open(self) -> None:
+        self._process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *self._command])
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None

@@ -1,0 +1,279 @@
+"""Something goes wrong while releases are on their way: what has to hold holds, whatever it was."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import docker
+import pytest
+
+from examples.stand.containers import stop_service
+from examples.stand.images import Images
+from examples.stand.postgres import Postgres, create_database, start_postgres
+from examples.stand.prefect_server import (
+    PrefectServer,
+    client_environment,
+    start_prefect_server,
+    stop_prefect_server,
+)
+from examples.stand.registry import Registry
+from examples.stand.state import State
+from fairlead.store import schema
+from tests.bench.bench import ENGINE, Bench, free_port
+from tests.bench.dying import flow_process
+from tests.bench.images import push
+from tests.bench.second_engine import SecondEngine, second_engine
+from tests.faults.cells import EVERYWHERE, Cell
+from tests.faults.checking import Hit, Row, check
+from tests.faults.far import far_process
+from tests.faults.faults import (
+    Clock,
+    Fault,
+    Gateway,
+    clock_jumps,
+    database_restarts,
+    disk_full,
+    engine_restarts,
+    killed,
+    network_cut,
+    prefect_away,
+    prefect_restarts,
+    registry_away,
+    same_again,
+    store_restarts,
+)
+from tests.faults.ground import Place, Start, grounded
+
+pytestmark = pytest.mark.xdist_group("faults")  # servers and engines are started once
+
+Noted = Callable[[list[Row]], None]
+
+
+@pytest.fixture
+def noted(record_property: Callable[[str, object], None]) -> Noted:
+    """For the table that benchmarks/faults.py makes."""
+
+    def note(rows: list[Row]) -> None:
+        for row in rows:
+            record_property("row", asdict(row))
+
+    return note
+
+
+def survived(
+    bench: Bench,
+    cells: list[Cell],
+    fault: Fault,
+    server: str,
+    place: Place | None = None,
+    start: Start = flow_process,
+) -> list[Row]:
+    """v1 runs everywhere, v2 is hit where the cells say, v3 comes after it."""
+    since = datetime.now(UTC)
+    with grounded(bench, cells, place, server) as ground:
+        ground.release_all("v1")
+        with ground.watched() as asking:
+            with ground.held("v2", start) as held, ExitStack() as healing:
+                healing.enter_context(fault.happens(held))
+                held.let_go()
+                free = held.over(fault.patience)
+                healing.close()
+                releases = held.releases()
+            ground.release_all("v3")
+            for one in asking.values():
+                one.end()
+        hits = {
+            name: Hit(releases[name], free[name], asking[name].answers, since) for name in releases
+        }
+        rows = [check(ground, one, fault.name, hits[one.environment]) for one in cells]
+    assert fault.loses or not [row for row in rows if row.lost], rows
+    return rows
+
+
+# -- the process, and who asks for it ----------------------------------------------------------
+
+
+@pytest.mark.cells("after deploy", whole=EVERYWHERE)
+def test_kill_of_the_flow(
+    bench: Bench, cells: list[Cell], postgres: Postgres, noted: Noted
+) -> None:
+    noted(survived(bench, cells, killed(), postgres.url()))
+
+
+@pytest.mark.cells("after deploy", whole=EVERYWHERE)
+def test_same_release_twice(
+    bench: Bench, cells: list[Cell], postgres: Postgres, noted: Noted
+) -> None:
+    noted(survived(bench, cells, same_again(), postgres.url()))
+
+
+@pytest.mark.parametrize("by", ["+40d", "-3h"])
+@pytest.mark.cells("after migrate", whole=[["after preflight", "after migrate", "after deploy"]])
+def test_jump_of_the_clock(
+    bench: Bench, cells: list[Cell], by: str, postgres: Postgres, tmp_path: Path, noted: Noted
+) -> None:
+    clock = Clock(tmp_path)
+    start = partial(far_process, environ=clock.environ)
+    noted(survived(bench, cells, clock_jumps(clock, by), postgres.url(), start=start))
+
+
+# -- what it talks to --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def frail(engine: docker.DockerClient, images: Images, state: State) -> Iterator[Postgres]:
+    """A PostgreSQL server that may be restarted."""
+    name = f"{state.home.name}-frail"
+    yield start_postgres(engine, images.postgres, print, state=state, name=name, port=free_port())
+    stop_service(engine, name)
+
+
+@pytest.mark.cells("after pull_images", "after deploy", "before record", whole=EVERYWHERE)
+def test_restart_of_the_store(
+    bench: Bench, cells: list[Cell], frail: Postgres, postgres: Postgres, noted: Noted
+) -> None:
+    url = create_database(frail, bench.project, role="store", password="store")
+    schema.migrate(url)
+    bench.store_url = bench.environ["FAIRLEAD_STORE_URL"] = url
+    fault = store_restarts(bench.engine, frail)
+    noted(survived(bench, cells, fault, postgres.url()))
+
+
+@pytest.mark.cells("during backup_database", "after migrate", whole=EVERYWHERE)
+def test_restart_of_the_database(
+    bench: Bench, cells: list[Cell], frail: Postgres, noted: Noted
+) -> None:
+    noted(survived(bench, cells, database_restarts(bench.engine, frail), frail.url()))
+
+
+@pytest.fixture
+def gateway(registry: Registry) -> Iterator[Gateway]:
+    """To the registry."""
+    made = Gateway(free_port(), registry.port)
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.mark.cells("after plan_migrations", "after record", whole=EVERYWHERE)
+def test_registry_away(
+    bench: Bench, cells: list[Cell], postgres: Postgres, gateway: Gateway, noted: Noted
+) -> None:
+    place = Place(ENGINE, bench.engine, config={"registry": {"host": gateway.address}})
+    noted(survived(bench, cells, registry_away(gateway), postgres.url(), place))
+
+
+class Prefect:
+    """A server that may be restarted."""
+
+    def __init__(self, database: str, home: State) -> None:
+        self._database, self.home, self._port = database, home, free_port()
+
+    def start(self) -> PrefectServer:
+        return start_prefect_server(self._database, print, port=self._port, state=self.home)
+
+    def stop(self) -> None:
+        stop_prefect_server(self.home)
+
+
+@pytest.fixture(scope="module")
+def prefect(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    home = State(tmp_path_factory.mktemp("prefect"))
+    name = f"frail_{free_port()}"
+    made = Prefect(create_database(postgres, name, role="prefect", password="prefect"), home)
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("fault", [prefect_restarts, prefect_away])
+@pytest.mark.cells("after deploy", whole=EVERYWHERE)
+def test_prefect_server(
+    bench: Bench,
+    cells: list[Cell],
+    fault: Callable[..., Fault],
+    prefect: Prefect,
+    postgres: Postgres,
+    noted: Noted,
+) -> None:
+    bench.environ |= client_environment(prefect.start(), prefect.home)
+    noted(survived(bench, cells, fault(prefect.start, prefect.stop), postgres.url()))
+
+
+# -- the hosts ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def host(registry: Registry) -> Iterator[SecondEngine]:
+    with second_engine(registry.port) as made:
+        made.make_keys()
+        made.open_ssh()
+        yield made
+        made.clear()
+
+
+@pytest.fixture(scope="module")
+def small_host(registry: Registry) -> Iterator[SecondEngine]:
+    with second_engine(registry.port, disk="1g") as made:
+        yield made
+        made.clear()
+
+
+@pytest.fixture
+def proxy(bench: Bench, images: Images) -> dict[str, str]:
+    """Where every engine finds it."""
+    return {"image": push(bench.engine, images.caddy, f"{bench.registry}/proxy:1")}
+
+
+def on(host: SecondEngine, name: object, proxy: dict[str, str]) -> Place:
+    """`name` is what the config calls it."""
+    return Place(name, host.client(), "0.0.0.0", host.users, {"proxy": proxy})
+
+
+@pytest.mark.cells("during migrate", "after deploy", whole=EVERYWHERE)
+def test_restart_of_the_engine(
+    bench: Bench,
+    cells: list[Cell],
+    postgres: Postgres,
+    host: SecondEngine,
+    proxy: dict[str, str],
+    noted: Noted,
+) -> None:
+    place = on(host, {"engine": host.socket, "address": host.address}, proxy)
+    noted(survived(bench, cells, engine_restarts(host), postgres.url(), place))
+
+
+@pytest.mark.cells("during migrate", "during deploy", whole=EVERYWHERE)
+def test_cut_of_the_network(
+    bench: Bench,
+    cells: list[Cell],
+    postgres: Postgres,
+    host: SecondEngine,
+    proxy: dict[str, str],
+    noted: Noted,
+) -> None:
+    bench.environ |= host.environ
+    place = on(host, host.ssh, proxy)
+    noted(survived(bench, cells, network_cut(host), postgres.url(), place))
+
+
+FROM_THE_PULL_ON = [
+    ["after pull_images", "during migrate", "after migrate", "during deploy"],
+    ["after deploy", "after check_health", "after record", "after move_tags"],
+]
+
+
+@pytest.mark.cells("after migrate", whole=FROM_THE_PULL_ON)
+def test_full_disk(
+    bench: Bench,
+    cells: list[Cell],
+    postgres: Postgres,
+    small_host: SecondEngine,
+    proxy: dict[str, str],
+    noted: Noted,
+) -> None:
+    named = {"engine": small_host.socket, "address": small_host.address}
+    place = on(small_host, named, proxy)
+    noted(survived(bench, cells, disk_full(small_host), postgres.url(), place))
