@@ -140,6 +140,17 @@ class LeaseHeld(Refused):
         )
 
 
+class ServedAlready(Refused):
+    """The very same request came twice; `state` is how far its release is."""
+
+    def __init__(self, release: int, state: str) -> None:
+        self.release, self.state = release, state
+        super().__init__(
+            f"This request was served by release {release}: {state}.",
+            next_step=f"Look: fairlead show {release}",
+        )
+
+
 class WaitsForApproval(Refused):
     """No failure: the release goes on when somebody approves it."""
 

@@ -202,6 +202,11 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "Name yours (--config FILE, or FAIRLEAD_CONFIG), or write one: fairlead init",
     ),
     (
+        errors.ServedAlready(7, "succeeded"),
+        3,
+        "This request was served by release 7: succeeded.\nLook: fairlead show 7",
+    ),
+    (
         errors.WaitsForApproval("prod", 7),
         6,
         "Release 7 to prod waits for somebody to approve it.\n"
