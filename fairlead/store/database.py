@@ -1,7 +1,8 @@
 """Connections to the store's PostgreSQL, and the one place that translates psycopg's errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -11,6 +12,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from fairlead.errors import StoreEncoded, StoreUnreachable
 from fairlead.store import schema
 
+Result = TypeVar("Result")
 PATIENCE = 15.0  # seconds to wait for a store that restarts, before giving up
 NO_URL = "(not a PostgreSQL URL)"
 
@@ -65,6 +67,19 @@ class Database:
                 yield connection
         except (psycopg.OperationalError, PoolTimeout, PoolClosed) as error:
             raise self._unreachable(error) from error
+
+    def surely(self, act: Callable[[psycopg.Connection[DictRow]], Result]) -> Result:
+        """`act` in one transaction, and once more where that was lost: a store that restarts is
+        waited for. Nobody knows then whether it had been committed, so it has to come to the same
+        made twice. Raises StoreUnreachable."""
+        try:
+            with self.transaction() as connection:
+                return act(connection)
+        except StoreUnreachable as error:
+            if isinstance(error.__cause__, PoolTimeout | PoolClosed):
+                raise  # it has been waited for
+        with self.transaction() as connection:
+            return act(connection)
 
     def _unreachable(self, error: Exception) -> StoreUnreachable:
         reason = str(error).strip().splitlines() or [type(error).__name__]
