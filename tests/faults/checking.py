@@ -1,17 +1,17 @@
 """What has to hold after every fault, wherever a release was."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from fairlead.model import BackupState, Release, ReleaseState, Step, StepName, StepOutcome
 from fairlead.watching import look_at
 from tests.bench.dying import opened
 from tests.faults.cells import Cell
-from tests.faults.ground import Ground
+from tests.faults.ground import Ground, databases_like
 
 VERSIONS = ("v1", "v2", "v3")  # before the fault, held when it comes, and after it
 
@@ -38,6 +38,9 @@ class Row:
     lost: int
     free: float
     error: str
+
+
+Noted = Callable[[list[Row]], None]
 
 
 def check(ground: Ground, cell: Cell, fault: str, hit: Hit) -> Row:
@@ -133,12 +136,3 @@ def is_clean(ground: Ground, environment: str, *, kept: Release, current: Releas
 
 def _inside(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.exists() else []
-
-
-def databases_like(url: str) -> list[str]:
-    """Those whose names begin like its own: scratch databases have been made beside it."""
-    with psycopg.connect(url) as connection:
-        rows = connection.execute(
-            "select datname from pg_database where starts_with(datname, current_database())"
-        ).fetchall()
-    return sorted(str(row[0]) for row in rows)

@@ -1,8 +1,16 @@
 """How much of the matrix is run: a few cells for each fault, or, with `--whole`, all."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
 import pytest
 
+from examples.stand.postgres import Postgres, create_database
+from examples.stand.state import State
+from tests.bench.bench import free_port
 from tests.faults.cells import cell
+from tests.faults.checking import Noted, Row
+from tests.faults.faults import Prefect
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,3 +30,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     groups = marker.kwargs["whole"] if whole else [list(marker.args)]
     named = [f"{group[0]} to {group[-1]}" if len(group) > 1 else group[0] for group in groups]
     metafunc.parametrize("cells", [list(map(cell, group)) for group in groups], ids=named)
+
+
+@pytest.fixture
+def noted(record_property: Callable[[str, object], None]) -> Noted:
+    """For the table that benchmarks/faults.py makes."""
+
+    def note(rows: list[Row]) -> None:
+        for row in rows:
+            record_property("row", asdict(row))
+
+    return note
+
+
+@pytest.fixture(scope="module")
+def prefect(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    home = State(tmp_path_factory.mktemp("prefect"))
+    name = f"frail_{free_port()}"
+    made = Prefect(create_database(postgres, name, role="prefect", password="prefect"), home)
+    yield made
+    made.stop()

@@ -11,6 +11,9 @@ import docker
 from examples.stand.containers import find_container
 from examples.stand.debian import ensure_debian_packages
 from examples.stand.postgres import Postgres, answers
+from examples.stand.prefect_server import PrefectServer, start_prefect_server, stop_prefect_server
+from examples.stand.state import State
+from tests.bench.bench import free_port
 from tests.bench.dying import flow_process, until
 from tests.bench.second_engine import SecondEngine
 from tests.faults.ground import Held
@@ -174,6 +177,19 @@ class Clock:
 
     def set(self, by: str) -> None:
         self._file.write_text(f"{by}\n")
+
+
+class Prefect:
+    """A server that may be restarted."""
+
+    def __init__(self, database: str, home: State) -> None:
+        self._database, self.home, self._port = database, home, free_port()
+
+    def start(self) -> PrefectServer:
+        return start_prefect_server(self._database, print, port=self._port, state=self.home)
+
+    def stop(self) -> None:
+        stop_prefect_server(self.home)
 
 
 class Gateway:

@@ -14,12 +14,12 @@ import psycopg
 from fairlead.model import Release, ReleaseState, StepName
 from tests.bench.bench import ENGINE, Bench, free_port
 from tests.bench.dying import FlowProcess, Gates, Watch, flow_process, gates, until, watch
-from tests.bench.saved import as_url, database_on
+from tests.bench.saved import as_url, database_on, wrapped
 from tests.faults.cells import Cell, Moment
 
 PATIENCE = 120  # seconds for what many releases do at once
 Start = Callable[..., AbstractContextManager[FlowProcess]]  # as flow_process
-LOCK = "lock table public.kind in access exclusive mode"
+DRILL = Cell(Moment.DURING, StepName.BACKUP_DATABASE)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Ground:
     ) -> None:
         self.bench, self.cells, self.place, self.databases = bench, cells, place, databases
         self.ports = {one.environment: free_port() for one in cells}
-        self.backups = bench.folder / "backups"
+        self.backups, self.go = bench.folder / "backups", bench.folder / "go"
         bench.environ |= {_variable(name): as_url(url) for name, url in databases.items()}
         environments = {name: self._environment(name) for name in self.ports}
         bench.configure(
@@ -59,13 +59,22 @@ class Ground:
             hosts=[self.place.host],
             bind=self.place.bind,
             database={"url": f"env:{_variable(name)}"},
-            backup={"place": str(self.backups)},
+            backup={"place": str(self.backups), **self._drill(name)},
         )
+
+    def _drill(self, environment: str) -> dict[str, Any]:
+        """It does not come to its end before there is the file `go`."""
+        if environment != DRILL.environment:
+            return {}
+        wait = f'[ -z "$base" ] || while [ ! -e {self.go} ]; do sleep 0.1; done'
+        programs = wrapped(self.bench.folder, major=15, before={"pg_restore": wait})
+        return {"drill": True, "programs": programs}
 
     # -- releases -----------------------------------------------------------------------------
 
     def release_all(self, version: str) -> None:
         """At once in all environments; each has to succeed."""
+        self.go.touch()
         with flows(self.bench, self._pushed(version)) as running:
             for name, flow in running.items():
                 flow.process.join(PATIENCE)
@@ -81,19 +90,13 @@ class Ground:
             one.environment: self._push(version, one.environment, **_waiting(one))
             for one in self.cells
         }
+        self.go.unlink()
         with ExitStack() as stack:
             closed = stack.enter_context(gates(self.bench))
             for one in self.cells:
                 _close(closed, one)
-            locks = {
-                one.environment: stack.enter_context(psycopg.connect(self._database(one)))
-                for one in self.cells
-                if (one.moment, one.step) == (Moment.DURING, StepName.BACKUP_DATABASE)
-            }
-            for lock in locks.values():
-                lock.execute(LOCK)
             running = stack.enter_context(flows(self.bench, shas, start))
-            made = Held(self, closed, running, locks)
+            made = Held(self, closed, running)
             until(made.all_there, "every release is held", PATIENCE)
             yield made
 
@@ -102,9 +105,6 @@ class Ground:
 
     def _push(self, version: str, environment: str, **settings: str) -> str:
         return self.bench.push(version, environment=environment, **settings)
-
-    def _database(self, one: Cell) -> str:
-        return self.databases[one.environment]
 
     # -- looking ------------------------------------------------------------------------------
 
@@ -136,14 +136,8 @@ class Ground:
 class Held:
     """Releases that are where their cells say, and what keeps them there."""
 
-    def __init__(
-        self,
-        ground: Ground,
-        closed: Gates,
-        flows: Mapping[str, FlowProcess],
-        locks: Mapping[str, psycopg.Connection],
-    ) -> None:
-        self.ground, self.gates, self.flows, self._locks = ground, closed, flows, locks
+    def __init__(self, ground: Ground, closed: Gates, flows: Mapping[str, FlowProcess]) -> None:
+        self.ground, self.gates, self.flows = ground, closed, flows
 
     def all_there(self) -> bool:
         for name, flow in self.flows.items():
@@ -153,8 +147,8 @@ class Held:
         return len(self.gates.waiting()) == len(at_gates) and all(map(self._is_inside, inside))
 
     def _is_inside(self, one: Cell) -> bool:
-        if one.environment in self._locks:
-            return _is_waited_for(self.ground.databases[one.environment])
+        if one == DRILL:
+            return len(databases_like(self.ground.databases[one.environment])) == 2
         return bool(self._own_containers(one.environment))
 
     def _own_containers(self, environment: str) -> list[Any]:
@@ -173,11 +167,9 @@ class Held:
     def let_go(self) -> None:
         """Open every gate; what the fault has ended is not held any more."""
         self.gates.open()
-        for lock in self._locks.values():
-            lock.close()
+        self.ground.go.touch()
         for one in self.ground.cells:
-            inside = one.moment is Moment.DURING and one.environment not in self._locks
-            if inside and self.flows[one.environment].alive():
+            if one.moment is Moment.DURING and self.flows[one.environment].alive():
                 for container in self._own_containers(one.environment):
                     container.exec_run(["touch", "/go"])
 
@@ -249,10 +241,10 @@ def _close(closed: Gates, one: Cell) -> None:
         closed.after(one.step, one.environment)
 
 
-def _is_waited_for(database: str) -> bool:
-    with psycopg.connect(database, autocommit=True) as connection:
-        row = connection.execute(
-            "select from pg_locks l join pg_database d on d.oid = l.database "
-            "where d.datname = current_database() and not l.granted limit 1"
-        ).fetchone()
-    return row is not None
+def databases_like(url: str) -> list[str]:
+    """Those whose names begin like its own: scratch databases are made beside it."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "select datname from pg_database where starts_with(datname, current_database())"
+        ).fetchall()
+    return sorted(str(row[0]) for row in rows)

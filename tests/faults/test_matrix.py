@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,12 +12,7 @@ import pytest
 from examples.stand.containers import stop_service
 from examples.stand.images import Images
 from examples.stand.postgres import Postgres, create_database, start_postgres
-from examples.stand.prefect_server import (
-    PrefectServer,
-    client_environment,
-    start_prefect_server,
-    stop_prefect_server,
-)
+from examples.stand.prefect_server import client_environment
 from examples.stand.registry import Registry
 from examples.stand.state import State
 from fairlead.store import schema
@@ -27,12 +21,13 @@ from tests.bench.dying import flow_process
 from tests.bench.images import push
 from tests.bench.second_engine import SecondEngine, second_engine
 from tests.faults.cells import EVERYWHERE, Cell
-from tests.faults.checking import Hit, Row, check
+from tests.faults.checking import Hit, Noted, Row, check
 from tests.faults.far import far_process
 from tests.faults.faults import (
     Clock,
     Fault,
     Gateway,
+    Prefect,
     clock_jumps,
     database_restarts,
     disk_full,
@@ -48,19 +43,6 @@ from tests.faults.faults import (
 from tests.faults.ground import Place, Start, grounded
 
 pytestmark = pytest.mark.xdist_group("faults")  # servers and engines are started once
-
-Noted = Callable[[list[Row]], None]
-
-
-@pytest.fixture
-def noted(record_property: Callable[[str, object], None]) -> Noted:
-    """For the table that benchmarks/faults.py makes."""
-
-    def note(rows: list[Row]) -> None:
-        for row in rows:
-            record_property("row", asdict(row))
-
-    return note
 
 
 def survived(
@@ -164,28 +146,6 @@ def test_registry_away(
 ) -> None:
     place = Place(ENGINE, bench.engine, config={"registry": {"host": gateway.address}})
     noted(survived(bench, cells, registry_away(gateway), postgres.url(), place))
-
-
-class Prefect:
-    """A server that may be restarted."""
-
-    def __init__(self, database: str, home: State) -> None:
-        self._database, self.home, self._port = database, home, free_port()
-
-    def start(self) -> PrefectServer:
-        return start_prefect_server(self._database, print, port=self._port, state=self.home)
-
-    def stop(self) -> None:
-        stop_prefect_server(self.home)
-
-
-@pytest.fixture(scope="module")
-def prefect(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
-    home = State(tmp_path_factory.mktemp("prefect"))
-    name = f"frail_{free_port()}"
-    made = Prefect(create_database(postgres, name, role="prefect", password="prefect"), home)
-    yield made
-    made.stop()
 
 
 @pytest.mark.parametrize("fault", [prefect_restarts, prefect_away])
