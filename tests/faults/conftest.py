@@ -18,13 +18,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "cells(*groups, whole): the places of a fault in a release")
+    marker = "faults(*cells, whole): where in a release its fault comes; the groups of all of them"
+    config.addinivalue_line("markers", marker)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A group of cells is one test: its releases go on side by side, and are hit together."""
-    marker = metafunc.definition.get_closest_marker("cells")
-    if marker is None:
+    marker = metafunc.definition.get_closest_marker("faults")
+    if marker is None or "cells" not in metafunc.fixturenames:
         return
     whole = metafunc.config.getoption("--whole", default=False)
     groups = marker.kwargs["whole"] if whole else [list(marker.args)]

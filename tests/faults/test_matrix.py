@@ -78,14 +78,14 @@ def survived(
 # -- the process, and who asks for it ----------------------------------------------------------
 
 
-@pytest.mark.cells("after deploy", whole=EVERYWHERE)
+@pytest.mark.faults("after deploy", whole=EVERYWHERE)
 def test_kill_of_the_flow(
     bench: Bench, cells: list[Cell], postgres: Postgres, noted: Noted
 ) -> None:
     noted(survived(bench, cells, killed(), postgres.url()))
 
 
-@pytest.mark.cells("after deploy", whole=EVERYWHERE)
+@pytest.mark.faults("after deploy", whole=EVERYWHERE)
 def test_same_release_twice(
     bench: Bench, cells: list[Cell], postgres: Postgres, noted: Noted
 ) -> None:
@@ -93,7 +93,7 @@ def test_same_release_twice(
 
 
 @pytest.mark.parametrize("by", ["+40d", "-3h"])
-@pytest.mark.cells("after migrate", whole=[["after preflight", "after migrate", "after deploy"]])
+@pytest.mark.faults("after migrate", whole=[["after preflight", "after migrate", "after deploy"]])
 def test_jump_of_the_clock(
     bench: Bench, cells: list[Cell], by: str, postgres: Postgres, tmp_path: Path, noted: Noted
 ) -> None:
@@ -113,7 +113,7 @@ def frail(engine: docker.DockerClient, images: Images, state: State) -> Iterator
     stop_service(engine, name)
 
 
-@pytest.mark.cells("after pull_images", "after deploy", "before record", whole=EVERYWHERE)
+@pytest.mark.faults("after pull_images", "after deploy", "before record", whole=EVERYWHERE)
 def test_restart_of_the_store(
     bench: Bench, cells: list[Cell], frail: Postgres, postgres: Postgres, noted: Noted
 ) -> None:
@@ -124,7 +124,7 @@ def test_restart_of_the_store(
     noted(survived(bench, cells, fault, postgres.url()))
 
 
-@pytest.mark.cells("during backup_database", "after migrate", whole=EVERYWHERE)
+@pytest.mark.faults("during backup_database", "after migrate", whole=EVERYWHERE)
 def test_restart_of_the_database(
     bench: Bench, cells: list[Cell], frail: Postgres, noted: Noted
 ) -> None:
@@ -140,7 +140,7 @@ def gateway(registry: Registry) -> Iterator[Gateway]:
     made.close()
 
 
-@pytest.mark.cells("after plan_migrations", "after record", whole=EVERYWHERE)
+@pytest.mark.faults("after plan_migrations", "after record", whole=EVERYWHERE)
 def test_registry_away(
     bench: Bench, cells: list[Cell], postgres: Postgres, gateway: Gateway, noted: Noted
 ) -> None:
@@ -149,7 +149,7 @@ def test_registry_away(
 
 
 @pytest.mark.parametrize("fault", [prefect_restarts, prefect_away])
-@pytest.mark.cells("after deploy", whole=EVERYWHERE)
+@pytest.mark.faults("after deploy", whole=EVERYWHERE)
 def test_prefect_server(
     bench: Bench,
     cells: list[Cell],
@@ -192,7 +192,7 @@ def on(host: SecondEngine, name: object, proxy: dict[str, str]) -> Place:
     return Place(name, host.client(), "0.0.0.0", host.users, {"proxy": proxy})
 
 
-@pytest.mark.cells("during migrate", "after deploy", whole=EVERYWHERE)
+@pytest.mark.faults("during migrate", "after deploy", whole=EVERYWHERE)
 def test_restart_of_the_engine(
     bench: Bench,
     cells: list[Cell],
@@ -205,7 +205,7 @@ def test_restart_of_the_engine(
     noted(survived(bench, cells, engine_restarts(host), postgres.url(), place))
 
 
-@pytest.mark.cells("during migrate", "during deploy", whole=EVERYWHERE)
+@pytest.mark.faults("during migrate", "during deploy", whole=EVERYWHERE)
 def test_cut_of_the_network(
     bench: Bench,
     cells: list[Cell],
@@ -225,7 +225,7 @@ FROM_THE_PULL_ON = [
 ]
 
 
-@pytest.mark.cells("after migrate", whole=FROM_THE_PULL_ON)
+@pytest.mark.faults("after migrate", whole=FROM_THE_PULL_ON)
 def test_full_disk(
     bench: Bench,
     cells: list[Cell],

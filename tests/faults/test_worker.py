@@ -18,7 +18,8 @@ from tests.bench.prefect import Stage, staged
 from tests.faults.checking import Noted, Row, changes, is_whole
 from tests.faults.faults import Prefect
 
-pytestmark = pytest.mark.xdist_group("faults")  # the server is started once
+# The server is started once.
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
 Happens = Callable[[Stage, Prefect], None]
 
