@@ -27,10 +27,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("faults")
     if marker is None or "cells" not in metafunc.fixturenames:
         return
-    whole = metafunc.config.getoption("--whole", default=False)
-    groups = marker.kwargs["whole"] if whole else [list(marker.args)]
-    named = [f"{group[0]} to {group[-1]}" if len(group) > 1 else group[0] for group in groups]
+    groups = marker.kwargs["whole"] if _is_whole(metafunc.config) else [list(marker.args)]
+    named = [" to ".join(dict.fromkeys([*group[:1], *group[-1:]])) for group in groups]
     metafunc.parametrize("cells", [list(map(cell, group)) for group in groups], ids=named)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without cells of its own a fault is for the whole matrix only: other tests have it."""
+    if _is_whole(config):
+        return
+    other = [item for item in items if _is_elsewhere(item)]
+    config.hook.pytest_deselected(items=other)
+    items[:] = [item for item in items if item not in other]
+
+
+def _is_elsewhere(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("faults")
+    return marker is not None and "whole" in marker.kwargs and not marker.args
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    return bool(config.getoption("--whole", default=False))
 
 
 @pytest.fixture

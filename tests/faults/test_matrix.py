@@ -78,7 +78,7 @@ def survived(
 # -- the process, and who asks for it ----------------------------------------------------------
 
 
-@pytest.mark.faults("after deploy", whole=EVERYWHERE)
+@pytest.mark.faults(whole=EVERYWHERE)
 def test_kill_of_the_flow(
     bench: Bench, cells: list[Cell], postgres: Postgres, noted: Noted
 ) -> None:
@@ -225,7 +225,7 @@ FROM_THE_PULL_ON = [
 ]
 
 
-@pytest.mark.faults("after migrate", whole=FROM_THE_PULL_ON)
+@pytest.mark.faults(whole=FROM_THE_PULL_ON)
 def test_full_disk(
     bench: Bench,
     cells: list[Cell],
