@@ -18,11 +18,11 @@ VERSIONS = ("v1", "v2", "v3")  # before the fault, held when it comes, and after
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """What became of a release that was hit: `free` is the seconds from the end of its process to
-    where its lease was free, `answers` what the users of its environment got, `since` a time before
+    """What became of the release with that id: `free` is the seconds from the end of its process
+    until its lease was free, `answers` what the users of its environment got, `since` a time before
     all of it."""
 
-    release: Release
+    release: int
     free: float
     answers: list[str]
     since: datetime
@@ -44,9 +44,9 @@ Noted = Callable[[list[Row]], None]
 
 
 def check(ground: Ground, cell: Cell, fault: str, hit: Hit) -> Row:
-    name, second, answers = cell.environment, hit.release, hit.answers
+    name, answers = cell.environment, hit.answers
     third, *between, first = ground.bench.history(name)
-    assert second in between, cell
+    (second,) = [release for release in between if release.id == hit.release]
     versions = [answer for answer in answers if answer in VERSIONS]
     assert changes(versions) in served(second.state), f"{cell}: {changes(answers)}"
     for release in (first, *between, third):

@@ -68,7 +68,8 @@ def survived(
             for one in asking.values():
                 one.end()
         hits = {
-            name: Hit(releases[name], free[name], asking[name].answers, since) for name in releases
+            name: Hit(release.id, free[name], asking[name].answers, since)
+            for name, release in releases.items()
         }
         rows = [check(ground, one, fault.name, hits[one.environment]) for one in cells]
     assert fault.loses or not [row for row in rows if row.lost], rows
