@@ -1,5 +1,8 @@
 """What goes wrong: each fault begins where the block does, and has been healed when it is left."""
 
+import os
+import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -199,6 +202,7 @@ class Gateway:
     """A port that leads to another one, and can be closed."""
 
     def __init__(self, port: int, to: int) -> None:
+        self._port = port
         self._command = [
             "socat",
             f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork",
@@ -208,10 +212,18 @@ class Gateway:
         self.address = f"127.0.0.1:{port}"
 
     def open(self) -> None:
-        self._process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *self._command])
+        command = ["setpriv", "--pdeathsig", "TERM", *self._command]
+        self._process = subprocess.Popen(command, start_new_session=True)
+        until(lambda: _listens(self._port), "the way is open")
 
     def close(self) -> None:
+        """Also for those who are on their way."""
         if self._process is not None:
-            self._process.terminate()
+            os.killpg(self._process.pid, signal.SIGTERM)
             self._process.wait()
             self._process = None
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
