@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +16,7 @@ from examples.stand.postgres import Postgres, answers
 from examples.stand.prefect_server import PrefectServer, start_prefect_server, stop_prefect_server
 from examples.stand.state import State
 from fairlead.model import ReleaseState
+from tests.bench import tunnel
 from tests.bench.bench import free_port
 from tests.bench.dying import flow_process, until
 from tests.bench.second_engine import SecondEngine
@@ -214,7 +214,7 @@ class Gateway:
     def open(self) -> None:
         command = ["setpriv", "--pdeathsig", "TERM", *self._command]
         self._process = subprocess.Popen(command, start_new_session=True)
-        until(lambda: _listens(self._port), "the way is open")
+        until(lambda: tunnel.answers(self._port), "the way is open")
 
     def close(self) -> None:
         """Also for those who are on their way."""
@@ -222,8 +222,3 @@ class Gateway:
             os.killpg(self._process.pid, signal.SIGTERM)
             self._process.wait()
             self._process = None
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
