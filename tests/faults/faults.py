@@ -19,7 +19,7 @@ from fairlead.model import ReleaseState
 from tests.bench import tunnel
 from tests.bench.bench import free_port
 from tests.bench.dying import flow_process, until
-from tests.bench.second_engine import SecondEngine
+from tests.bench.second_engine import SecondEngine, have_packages
 from tests.faults.ground import Held
 
 Happens = Callable[[Held], AbstractContextManager[None]]
@@ -202,6 +202,7 @@ class Gateway:
     """A port that leads to another one, and can be closed."""
 
     def __init__(self, port: int, to: int) -> None:
+        have_packages()
         self._port = port
         self._command = [
             "socat",
