@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -118,16 +118,17 @@ class FlowProcess:
         self._bench = bench
         self._output = bench.folder / f"{uuid.uuid4()}.log"
         asked = {**parameters, "requested_by": "tester", "request_id": self.request}
-        self.process = self._started(flow, asked)
-
-    def _started(self, flow: str, asked: Mapping[str, Any]) -> Any:
-        process = _FORKS.Process(
-            target=run_flow, args=(self._bench.environ, flow, asked, str(self._output))
+        self.process = _FORKS.Process(
+            target=self.runs(), args=(bench.environ, flow, asked, str(self._output))
         )
-        process.start()
-        return process
+        self.process.start()
+
+    def runs(self) -> Callable[..., None]:
+        """What the process does."""
+        return run_flow
 
     def send(self, number: signal.Signals) -> None:
+        assert self.process.pid is not None
         os.kill(self.process.pid, number)
 
     def kill(self) -> None:
@@ -137,13 +138,12 @@ class FlowProcess:
         self.process.join()
 
     def alive(self) -> bool:
-        return bool(self.process.is_alive())
+        return self.process.is_alive()
 
     def ended(self) -> int | None:
         """Wait for its end; its exit code."""
         self.process.join(PATIENCE)
-        code: int | None = self.process.exitcode
-        return code
+        return self.process.exitcode
 
     def release(self) -> Release:
         found = self._bench.read(lambda store: store.releases.of_request(self.request))

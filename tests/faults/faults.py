@@ -6,12 +6,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import timedelta
 
 import docker
 
 from examples.stand.containers import find_container
-from examples.stand.debian import ensure_debian_packages
 from examples.stand.postgres import Postgres, answers
 from examples.stand.prefect_server import PrefectServer, start_prefect_server, stop_prefect_server
 from examples.stand.state import State
@@ -20,6 +19,7 @@ from tests.bench import tunnel
 from tests.bench.bench import free_port
 from tests.bench.dying import flow_process, until
 from tests.bench.second_engine import SecondEngine, have_packages
+from tests.faults.clock import Clock
 from tests.faults.ground import Held
 
 Happens = Callable[[Held], AbstractContextManager[None]]
@@ -110,13 +110,14 @@ def prefect_away(start: Callable[[], object], stop: Callable[[], object]) -> Fau
     return Fault("Prefect server away", happens)
 
 
-def clock_jumps(clock: "Clock", by: str) -> Fault:
+def clock_jumps(clock: Clock, by: timedelta) -> Fault:
     @contextmanager
-    def happens(_: Held) -> Iterator[None]:
-        clock.set(by)
+    def happens(held: Held) -> Iterator[None]:
+        clock.jump(by)
+        until(lambda: clock.jumped() == len(held.flows), "it has jumped for all")
         yield
 
-    return Fault(f"clock jumps by {by}", happens)
+    return Fault(f"clock {by.total_seconds() / 3600:+g} h", happens)
 
 
 def same_again() -> Fault:
@@ -163,26 +164,6 @@ def restart(engine: docker.DockerClient, server: Postgres) -> None:
     assert container is not None
     container.restart()
     until(lambda: answers(server), f"{server.name} answers again")
-
-
-class Clock:
-    """What a process takes for the time of day, by libfaketime; how much time passes is as ever."""
-
-    def __init__(self, folder: Path) -> None:
-        ensure_debian_packages(("faketime",), print)
-        (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
-        self._file = folder / "clock"
-        self.environ = {
-            "LD_PRELOAD": str(library),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_DONT_RESET": "1",
-        }
-        self.set("+0")
-
-    def set(self, by: str) -> None:
-        self._file.write_text(f"{by}\n")
 
 
 class Prefect:

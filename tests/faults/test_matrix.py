@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import docker
@@ -22,9 +21,8 @@ from tests.bench.images import push
 from tests.bench.second_engine import SecondEngine, second_engine
 from tests.faults.cells import EVERYWHERE, Cell
 from tests.faults.checking import Hit, Noted, Row, check
-from tests.faults.far import far_process
+from tests.faults.clock import Clock
 from tests.faults.faults import (
-    Clock,
     Fault,
     Gateway,
     Prefect,
@@ -93,14 +91,14 @@ def test_same_release_twice(
     noted(survived(bench, cells, same_again(), postgres.url()))
 
 
-@pytest.mark.parametrize("by", ["+40d", "-3h"])
+@pytest.mark.parametrize("by", [timedelta(days=40), timedelta(hours=-3)], ids=["ahead", "back"])
 @pytest.mark.faults("after migrate", whole=[["after preflight", "after migrate", "after deploy"]])
 def test_jump_of_the_clock(
-    bench: Bench, cells: list[Cell], by: str, postgres: Postgres, tmp_path: Path, noted: Noted
+    bench: Bench, cells: list[Cell], by: timedelta, postgres: Postgres, tmp_path: Path, noted: Noted
 ) -> None:
     clock = Clock(tmp_path)
-    start = partial(far_process, environ=clock.environ)
-    noted(survived(bench, cells, clock_jumps(clock, by), postgres.url(), start=start))
+    fault = clock_jumps(clock, by)
+    noted(survived(bench, cells, fault, postgres.url(), start=clock.process))
 
 
 # -- what it talks to --------------------------------------------------------------------------
