@@ -107,7 +107,8 @@ def prefect_away(start: Callable[[], object], stop: Callable[[], object]) -> Fau
         finally:
             start()
 
-    return Fault("Prefect server away", happens)
+    # Its client tries for more than a minute to write the report, and again to end the run.
+    return Fault("Prefect server away", happens, patience=400)
 
 
 def clock_jumps(clock: Clock, by: timedelta) -> Fault:

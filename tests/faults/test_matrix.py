@@ -1,6 +1,6 @@
 """Something goes wrong while releases are on their way: what has to hold holds, whatever it was."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -147,18 +147,22 @@ def test_registry_away(
     noted(survived(bench, cells, registry_away(gateway), postgres.url(), place))
 
 
-@pytest.mark.parametrize("fault", [prefect_restarts, prefect_away])
 @pytest.mark.faults("after deploy", whole=EVERYWHERE)
-def test_prefect_server(
-    bench: Bench,
-    cells: list[Cell],
-    fault: Callable[..., Fault],
-    prefect: Prefect,
-    postgres: Postgres,
-    noted: Noted,
+def test_restart_of_the_prefect_server(
+    bench: Bench, cells: list[Cell], prefect: Prefect, postgres: Postgres, noted: Noted
 ) -> None:
     bench.environ |= client_environment(prefect.start(), prefect.home)
-    noted(survived(bench, cells, fault(prefect.start, prefect.stop), postgres.url()))
+    fault = prefect_restarts(prefect.start, prefect.stop)
+    noted(survived(bench, cells, fault, postgres.url()))
+
+
+@pytest.mark.faults(whole=[["after preflight", "during migrate", "after deploy", "after record"]])
+def test_prefect_server_away(
+    bench: Bench, cells: list[Cell], prefect: Prefect, postgres: Postgres, noted: Noted
+) -> None:
+    bench.environ |= client_environment(prefect.start(), prefect.home)
+    fault = prefect_away(prefect.start, prefect.stop)
+    noted(survived(bench, cells, fault, postgres.url()))
 
 
 # -- the hosts ---------------------------------------------------------------------------------
