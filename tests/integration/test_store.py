@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from examples.stand.postgres import Postgres, create_database
-from fairlead.errors import StoreEncoded, StoreUnreachable
+from fairlead.errors import ServedAlready, StoreEncoded, StoreUnreachable
 from fairlead.model import (
     Backup,
     BackupKind,
@@ -81,7 +81,9 @@ def test_environment_has_one_unfinished_release_at_most(store: Store) -> None:
 def test_same_request_is_served_once(store: Store) -> None:
     first = begin(store, request="the one")
     store.releases.end(first.id, ReleaseState.SUCCEEDED)
-    assert refused(lambda: begin(store, request="the one")) == "release_request_key"
+    with pytest.raises(ServedAlready) as caught:
+        begin(store, request="the one")
+    assert (caught.value.release, caught.value.state) == (first.id, "succeeded")
     found = store.releases.of_request("the one")
     assert found is not None
     assert (found.id, found.state) == (first.id, ReleaseState.SUCCEEDED)
