@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python -m
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-down test check constraints clean
+.PHONY: help install demo demo-down test check audit faults reference constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -35,12 +35,22 @@ demo-down: install ## take away what the demo left running
 test: install ## the tests; PYTEST=… passes options on
 	$(RUN) pytest -n 3 --dist loadgroup $(PYTEST)
 
-check: install ## all that a reviewer would run: format, lint, types, imports, tests
+audit: install ## secrets in the files, known vulnerabilities in the packages; AUDIT=--required
+	$(VENV)/bin/python scripts/find-secrets
+	$(VENV)/bin/python scripts/audit $(AUDIT)
+
+check: install audit ## all that a reviewer would run: format, lint, types, imports, secrets, tests
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) pytest -n 3 --dist loadgroup $(PYTEST)
+
+faults: install ## every step of a release under every fault; into benchmarks/results/faults.md
+	$(RUN) benchmarks.faults
+
+reference: install ## docs/reference anew, from the code
+	$(RUN) scripts.reference
 
 constraints: ## the newest versions that fit together, into constraints.txt
 	PYTHON=$(PYTHON) scripts/refresh-constraints

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from html import escape
+
+from fairlead.report.svg import drawing, rectangle, text
 
 WIDTH, LEFT, BAR, GAP = 760, 260, 16, 14  # pixels
 COLOURS = ("#8c8c8c", "#b9a36b", "#1f6feb", "#4aa564")
@@ -15,24 +16,13 @@ def bars(groups: Mapping[str, Mapping[str, float]], unit: str) -> str:
     names = list(dict.fromkeys(name for group in groups.values() for name in group))
     parts, y = [], 24
     for title, group in groups.items():
-        parts.append(_text(8, y + BAR - 4, title, "bold"))
+        parts.append(text(8, y + BAR - 4, title, "bold"))
         for name, value in group.items():
             long = (WIDTH - LEFT - 90) * (math.log10(value) - low) / (high - low)
             colour = COLOURS[names.index(name) % len(COLOURS)]
-            parts.append(_text(150, y + BAR - 4, name))
-            parts.append(
-                f'<rect x="{LEFT}" y="{y}" width="{long:.1f}" height="{BAR - 2}" fill="{colour}"/>'
-            )
-            parts.append(_text(LEFT + long + 6, y + BAR - 4, f"{value:.2f}"))
+            parts.append(text(150, y + BAR - 4, name))
+            parts.append(rectangle(LEFT, y, long, BAR - 2, colour))
+            parts.append(text(LEFT + long + 6, y + BAR - 4, f"{value:.2f}"))
             y += BAR
         y += GAP
-    size = f'width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}"'
-    inner = "\n".join([_text(LEFT, 14, unit), *parts])
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">\n'
-        f'<rect width="100%" height="100%" fill="white"/>\n{inner}\n</svg>\n'
-    )
-
-
-def _text(x: float, y: float, text: str, weight: str = "normal") -> str:
-    return f'<text x="{x:.0f}" y="{y:.0f}" font-weight="{weight}">{escape(text)}</text>'
+    return drawing(WIDTH, y, [text(LEFT, 14, unit), *parts])

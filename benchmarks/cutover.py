@@ -11,12 +11,10 @@ three minutes on two cores that do nothing else.
 import itertools
 import json
 import statistics
-import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,22 +24,11 @@ import httpx
 
 from benchmarks.load import Load
 from benchmarks.machine import machine, middle, today
-from examples.shop.build import build, image_name
-from examples.stand.containers import stop_service
-from examples.stand.engine import ensure_engine
-from examples.stand.images import ensure_images
-from examples.stand.postgres import create_database, start_postgres
-from examples.stand.prefect_server import (
-    client_environment,
-    start_prefect_server,
-    stop_prefect_server,
-)
-from examples.stand.registry import start_registry
-from examples.stand.state import State
+from benchmarks.stand import standing
+from examples.shop.build import image_name
 from fairlead.engine.target import archive
-from fairlead.store import schema
 from tests.bench.bench import free_port
-from tests.bench.shop import DOMAIN, Shop, close_shop, open_shop
+from tests.bench.shop import DOMAIN, Shop
 from tests.bench.waiting import until
 
 RESULTS = Path(__file__).parent / "results" / "cutover.md"
@@ -191,59 +178,18 @@ def caddy_config(upstream: str, patience: str) -> str:
 @contextmanager
 def ready() -> Iterator[tuple[Shop, dict[str, Script]]]:
     """Both ways serve v1 on a database migrated for v2; everything is removed afterwards."""
-    with ExitStack() as after:
-        home = after.enter_context(tempfile.TemporaryDirectory(prefix="fairlead-benchmark-"))
-        state, run = State(Path(home)), f"fairlead-benchmark-{uuid.uuid4().hex[:8]}"
-        engine = ensure_engine(say)
-        after.callback(engine.close)
-        images = ensure_images(engine, say)
-        registry = start_registry(engine, images.registry, say, name=f"{run}-registry")
-        after.callback(stop_service, engine, f"{run}-registry")
-        postgres = start_postgres(engine, images.postgres, say, state=state, name=f"{run}-postgres")
-        after.callback(stop_service, engine, f"{run}-postgres")
-        database = create_database(postgres, "prefect", role="prefect", password="prefect")
-        prefect = start_prefect_server(database, say, port=free_port(), state=state)
-        after.callback(stop_prefect_server, state)
-        store = create_database(postgres, "store", role="store", password="store")
-        schema.migrate(store)
-        versions = build(
-            registry.address,
-            images.python,
-            images.caddy,
-            state.folder("shop"),
-            versions=["v1", "v2"],
-            wheels=images.made_here,
-            say=say,
-        )
-        shop = open_shop(
-            engine,
-            postgres,
-            versions,
-            project=f"s{uuid.uuid4().hex[:8]}",
-            folder=state.folder("project"),
-            registry=registry.address,
-            base="",
-            store_url=store,
-            proxy_image=images.caddy,
-            environ=client_environment(prefect, state),
-        )
-        after.callback(close_shop, engine, postgres, shop)
+    with standing(["v1", "v2"]) as stand:
+        shop = stand.shop
         for version in ("v2", "v1"):
             shop.fairlead("release", "dev", shop.sha(version), "--in-process")
-        environment = {
-            "DATABASE_URL": shop.environ["SHOP_DEV_DATABASE_URL"],
-            "SECRET_KEY": shop.environ["SHOP_DEV_SECRET_KEY"],
-            "ALLOWED_HOSTS": f".{DOMAIN}",
-            "SHOP_DOMAIN": DOMAIN,
-        }
         scripts = {
             name: Script(
-                engine,
+                stand.engine,
                 shop.project,
                 shop.data_network,
-                images.caddy,
-                lambda version: image_name(registry.address, "backend", versions[version]),
-                environment,
+                stand.images.caddy,
+                lambda version: image_name(stand.registry, "backend", stand.versions[version]),
+                stand.settings(),
                 patience,
             )
             for name, patience in SCRIPTS.items()
@@ -275,10 +221,6 @@ def report(found: Mapping[tuple[str, str], list[Measured]], where: str) -> str:
         ]
         lines.append(f"| {way} | {change} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
-
-
-def say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,12 @@ SHOWN = {
     OURS: "Fairlead, 2 connections",
     PSQL: "psql, 2 processes",
 }
+PERMISSIONS = """
+insert into django_content_type (app_label, model) values ('shop', 'review');
+insert into auth_permission (name, content_type_id, codename)
+select 'Can ' || may || ' review', id, may || '_review'
+from django_content_type, unnest(array['add', 'change', 'delete', 'view']) may
+where app_label = 'shop' and model = 'review';"""
 SCHEMA = ["0001", "0002", "0003", "0004"]
 CASES = {
     "nothing pending": SCHEMA,
@@ -124,10 +130,10 @@ class Bench:
         assert run.code == 0, run.output
 
     def script(self, size: int) -> list[Path]:
-        """What the migrations send to each tenant, a file for each of two psql."""
+        """All that the release leaves in each tenant, a file for each of two psql."""
         many = self.fresh(f"base_{size}", SCHEMA, "told")
         numbers = ["0002", "0003", "0004"]
-        parts = [self._sql(many, number) for number in numbers]
+        parts = [*(self._sql(many, number) for number in numbers), PERMISSIONS]
         files = [self.folder / f"half-{half}.sql" for half in (0, 1)]
         tenants = ["origin", *(f"t{at:04}" for at in range(1, size))]
         for half, path in enumerate(files):

@@ -22,8 +22,10 @@ def comment(project: Project, environment: str, pull_request: int, text: str) ->
 
 
 def _written(github: GitHubClient, pull_request: int, mark: str, body: str) -> str:
-    """Two that begin at the same time may leave two comments: the first is kept up to date."""
+    """Two that begin at the same time may leave two comments: the first is kept up to date. What
+    somebody else wrote is not ours, whatever it says: they could change it afterwards."""
+    me = github.login()
     for one in github.comments(pull_request):
-        if (one.body or "").startswith(mark):
+        if one.user and one.user.login == me and (one.body or "").startswith(mark):
             return github.update_comment(one.id, body).html_url
     return github.comment(pull_request, body).html_url

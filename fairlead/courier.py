@@ -14,6 +14,7 @@ from contextvars import copy_context
 from fairlead.errors import FairleadError, StoreUnreachable
 from fairlead.model import Outgoing
 from fairlead.notify import NotTold, Sender
+from fairlead.plain import plain
 from fairlead.project import Project, SenderOf
 
 LOG = logging.getLogger("fairlead")
@@ -45,7 +46,7 @@ def deliver(project: Project, senders: Mapping[str, SenderOf]) -> int:
 
 def _failed(project: Project, outgoing: Outgoing, failure: FairleadError) -> None:
     problem, wait, uncertain = project.redact(failure.message), 0.0, outgoing.uncertain
-    LOG.warning("notify: %s", problem)
+    LOG.warning("notify: %s", plain(problem))
     if isinstance(failure, NotTold):
         wait, uncertain = failure.retry_after or 0.0, failure.uncertain
         if failure.lasting:

@@ -140,6 +140,17 @@ class LeaseHeld(Refused):
         )
 
 
+class ServedAlready(Refused):
+    """The very same request came twice; `state` is how far its release is."""
+
+    def __init__(self, release: int, state: str) -> None:
+        self.release, self.state = release, state
+        super().__init__(
+            f"This request was served by release {release}: {state}.",
+            next_step=f"Look: fairlead show {release}",
+        )
+
+
 class WaitsForApproval(Refused):
     """No failure: the release goes on when somebody approves it."""
 
@@ -439,6 +450,18 @@ class StoreEncoded(Refused):
         super().__init__(
             f"The store at {address} is encoded as {encoding}, and has to be UTF8.",
             next_step="Make a new database: createdb --encoding UTF8 --template template0 NAME",
+        )
+
+
+class StoreBehind(Refused):
+    """`role` is who we are there."""
+
+    def __init__(self, address: str, role: str) -> None:
+        super().__init__(
+            f"The schema of the store at {address} is older than this Fairlead, and {role} may not "
+            "change it.",
+            next_step="Run this version once as the database's owner: FAIRLEAD_STORE_URL=… "
+            "fairlead status; and then deployments/postgres/roles.sql again.",
         )
 
 

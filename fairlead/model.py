@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -81,7 +81,8 @@ class Image:
 
     `repository` includes the registry's host; `revision` is the OCI label
     org.opencontainers.image.revision, where the image has one
-    (https://github.com/opencontainers/image-spec/blob/main/annotations.md).
+    (https://github.com/opencontainers/image-spec/blob/main/annotations.md); `built_at` is when it
+    was made, as it says itself.
     """
 
     service: str
@@ -89,6 +90,7 @@ class Image:
     tag: str
     digest: str
     revision: str | None = None
+    built_at: datetime | None = None
 
     @property
     def reference(self) -> str:
@@ -566,3 +568,69 @@ class TenantMigration:
     attempts: int
     at: str = ""
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How long something took, in seconds: how often, together, for half of them at most, and for
+    nine of ten. The last two are None where it never was."""
+
+    count: int
+    total: float
+    median: float | None
+    ninetieth: float | None
+
+
+NO_SPREAD = Spread(0, 0.0, None, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What was brought to an environment in the last `days`, after DORA's definitions
+    (https://dora.dev/guides/dora-metrics/), for the deployments that Fairlead makes:
+
+    - a change is what DORA calls a deployment: a release or promotion that put new containers
+      before people, or was put back on the way. Rollbacks are none; what was refused, was there
+      already, or failed before a container was changed is none either.
+    - `changes` of them over the days are the deployment frequency.
+    - `lead` is the change lead time: from the commit to where it serves. Where nobody knows when
+      the commit was made it begins with the image, and else with the first time that somebody
+      asked for its release anywhere; `lead_known_from` counts which ("commit", "image", "store").
+      Of several commits that come with one release only the last is seen.
+    - `failed` of `changes` are the change fail rate: those put back by themselves, those that could
+      not be, and those gone back from by hand. What was mended by another release is not seen.
+    - `restore` is the failed deployment recovery time; `not_restored` have not recovered yet.
+
+    `migration` is what the step `migrate` took where it had something to do. `last_at` is when the
+    last change came to serve.
+    """
+
+    environment: str
+    days: int
+    changes: int = 0
+    failed: int = 0
+    not_restored: int = 0
+    last_at: datetime | None = None
+    lead: Spread = NO_SPREAD
+    lead_known_from: Mapping[str, int] = field(default_factory=dict)
+    restore: Spread = NO_SPREAD
+    migration: Spread = NO_SPREAD
+
+    @property
+    def a_day(self) -> float:
+        return self.changes / self.days
+
+    @property
+    def failure_ratio(self) -> float | None:
+        """None where nothing was changed."""
+        return self.failed / self.changes if self.changes else None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesOfADay:
+    """In UTC."""
+
+    environment: str
+    day: date
+    good: int
+    failed: int

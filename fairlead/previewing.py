@@ -12,7 +12,7 @@ from fairlead.database.preview.judge import Finding, digest, headline, unsafe
 from fairlead.database.preview.look import Container, look_ahead, programs_to_copy
 from fairlead.database.preview.plan import Plan
 from fairlead.engine.site import Site
-from fairlead.engine.target import Target
+from fairlead.engine.target import PREVIEW, Target
 from fairlead.errors import CannotPreview, MigrationsUnsafe
 from fairlead.model import KeptPreview, Request
 from fairlead.pending import count_words, in_words
@@ -99,7 +99,7 @@ def plan_before_release(project: Project, request: Request, say: Say) -> Plan:
         config=config,
         environment=environment,
         sha=request.sha,
-        origin=0,
+        origin=PREVIEW,
         images=images,
         secrets=secrets,
     )

@@ -1,4 +1,8 @@
-"""A project in use: its config with what the config names made real. The composition root."""
+"""A project in use: its config with what the config names made real. The composition root.
+
+What speaks to hosts and to the registry is imported with the first that is spoken to: docker and
+httpx take longer to import than a look into the store.
+"""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -6,22 +10,25 @@ from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from fairlead.config import Config, Environment, GitHub, Host, Slack, load
 from fairlead.database.reach import asked
-from fairlead.engine.outside import Outside
-from fairlead.engine.site import Site
 from fairlead.engine.target import Target
 from fairlead.errors import GitHubError, SecretMissing
 from fairlead.github import GitHubClient
 from fairlead.model import Release
 from fairlead.notify import GitHubNotifier, Sender, SlackNotifier
 from fairlead.redact import Redactor
-from fairlead.registry import Registry
 from fairlead.secrets import Loader, Secrets
 from fairlead.store import Store, open_store
+
+if TYPE_CHECKING:
+    from fairlead.engine.outside import Outside
+    from fairlead.engine.site import Site
+    from fairlead.registry import Registry
 
 SenderOf = Callable[[], Sender]
 
@@ -106,7 +113,9 @@ class Project:
         username = self.secrets.resolve(registry.username).get_secret_value()
         return username, self.secrets.resolve(registry.password)
 
-    def registry(self, config: Config) -> Registry:
+    def registry(self, config: Config) -> "Registry":
+        from fairlead.registry import Registry  # noqa: PLC0415 imported lazily
+
         username, password = self.login(config) or (None, None)
         return Registry(
             config.registry.host,
@@ -149,16 +158,20 @@ class Project:
         url = self.secrets.resolve(database.direct_url or database.url)
         return asked(environment, database, url)
 
-    def sites(self, config: Config, environment: str) -> list[Site]:
+    def sites(self, config: Config, environment: str) -> list["Site"]:
         """Every host of the environment. Raises HostUnreachable."""
         hosts = config.environment(environment).hosts
         return [self.site(config, environment, host) for host in hosts]
 
-    def site(self, config: Config, environment: str, host: Host) -> Site:
+    def site(self, config: Config, environment: str, host: Host) -> "Site":
         """Raises HostUnreachable."""
+        from fairlead.engine.site import Site  # noqa: PLC0415 imported lazily
+
         return Site(config, environment, host, redact=self.redact, login=lambda: self.login(config))
 
-    def outside(self, settings: Environment, site: Site) -> Outside:
+    def outside(self, settings: Environment, site: "Site") -> "Outside":
+        from fairlead.engine.outside import Outside  # noqa: PLC0415 imported lazily
+
         authority = site.proxy.internal_authority() if settings.tls == "internal" else None
         return Outside(settings, site.address, authority, self.redact)
 

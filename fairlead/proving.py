@@ -58,7 +58,8 @@ def verified_images(
     images = {}
     for name, service in config.services.items():
         found = registry.resolve(service.image, tag)
-        image = Image(name, config.image_repository(name), tag, found.digest, found.revision)
+        repository = config.image_repository(name)
+        image = Image(name, repository, tag, found.digest, found.revision, found.built_at)
         if image.revision not in (None, asked.sha):
             raise RevisionMismatch(f"{image.repository}:{tag}", str(image.revision), asked.sha)
         images[name] = image

@@ -30,8 +30,8 @@ def releasing(
     going back; `origin` the release whose containers are started then; `approved` the one that has
     waited for approval and goes on.
 
-    Raises LeaseHeld and NotSettled (recorded as refused), CannotDecide when what was approved waits
-    no more, and whatever a step raises.
+    Raises LeaseHeld and NotSettled (recorded as refused), ServedAlready, CannotDecide when what was
+    approved waits no more, and whatever a step raises.
     """
     config = config or project.config
     config.environment(request.environment)

@@ -22,6 +22,7 @@ from fairlead.engine.target import Target
 from fairlead.errors import FairleadError, Refused, RollbackFailed
 from fairlead.lease import Held
 from fairlead.model import Image, PhaseName, Release, ReleaseState, StepName, StepOutcome
+from fairlead.plain import plain
 from fairlead.project import Project
 from fairlead.redact import blank
 
@@ -47,7 +48,7 @@ class StepLog:
         line = self.redact(line)
         self.left_out += len(self.tail) == TAIL
         (self.head if len(self.head) < HEAD else self.tail).append(line)
-        LOG.info("%s: %s", self.name, line)
+        LOG.info("%s: %s", self.name, plain(line))  # it comes to terminals too
 
     @property
     def kept(self) -> str:

@@ -242,20 +242,28 @@ def place_of(project: Project, environment: str, where: str | None = None) -> Pl
 
 
 def clear_left(project: Project, environment: str, conninfo: str, say: Say) -> None:
-    """What a dead process has half-made goes, and its row says so. Raises CannotSave."""
-    for backup in project.store.backups.all(project.config.project, environment):
+    """What a dead process has half-made goes, and its row says so; so does what one that failed
+    could not take away, because the server was away itself. Raises CannotSave."""
+    for backup in _left(project, environment):
+        place = partial(place_of, project, environment, backup.place)
+        with translated(environment, conninfo):
+            clear(backup, conninfo, place, session_name(backup))
         if backup.state is BackupState.RUNNING:
-            place = partial(place_of, project, environment, backup.place)
-            with translated(environment, conninfo):
-                clear(backup, conninfo, place, session_name(backup))
             project.store.backups.failed(backup.id, f"{DIED}; what it had half-made is removed")
             say(f"backup {backup.id} was left half-made: {DIED}; it is removed")
 
 
+def _left(project: Project, environment: str) -> list[Backup]:
+    """Those that may have left something. Who saves clears first, so of the failed ones it is the
+    last at most."""
+    known = project.store.backups.all(project.config.project, environment)
+    failed = [backup for backup in known[:1] if backup.state is BackupState.FAILED]
+    return failed + [backup for backup in known if backup.state is BackupState.RUNNING]
+
+
 def clear_left_of(project: Project, environment: str, say: Say) -> None:
     """The same where nothing is saved: its pg_dump may still hold locks that a migration wants."""
-    backups = project.store.backups.all(project.config.project, environment)
-    if any(backup.state is BackupState.RUNNING for backup in backups):
+    if _left(project, environment):
         with way_to(project, environment) as conninfo:
             clear_left(project, environment, conninfo, say)
 

@@ -15,7 +15,7 @@ from prefect.states import Completed, Failed
 
 from fairlead.config import find
 from fairlead.dispatch.runs import TAG
-from fairlead.errors import FairleadError, InputError, WaitsForApproval
+from fairlead.errors import FairleadError, InputError, ServedAlready, WaitsForApproval
 from fairlead.model import EXIT_CODES, ReleaseState, Request
 from fairlead.project import Project
 from tasks.blocks import prefect_secret
@@ -47,6 +47,8 @@ def ending_in_our_words(steps: Callable[Parameters, State]) -> Callable[Paramete
             return steps(*args, **kwargs)
         except WaitsForApproval as waits:
             return Completed(name="Waiting", message=str(waits))
+        except ServedAlready as served:
+            return _answered(served.release, ReleaseState(served.state))
         except FairleadError as error:
             return Failed(message="\n".join(filter(None, [error.summary, error.next_step])))
 
@@ -92,8 +94,12 @@ def answered_before(project: Project, request: Request) -> State | None:
     before = project.store.releases.of_request(request.id) if request.id else None
     if before is None or before.state is ReleaseState.WAITING:
         return None
-    words = f"this request was served by release {before.id}: {before.state}"
-    good = EXIT_CODES.get(before.state) == 0
+    return _answered(before.id, before.state)
+
+
+def _answered(release: int, state: ReleaseState) -> State:
+    words = f"this request was served by release {release}: {state}"
+    good = EXIT_CODES.get(state) == 0
     return Completed(message=words) if good else Failed(message=words)
 
 

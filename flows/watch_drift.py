@@ -8,7 +8,7 @@ from fairlead.report import drift_summary
 from flows.frame import ending_in_our_words, opened
 from tasks.announce import emit_events, tell
 from tasks.report import report_drift
-from tasks.watch import compare_commits, look, note, settle_dead
+from tasks.watch import compare_commits, look, note, note_commits, settle_dead
 
 
 @flow(name="watch_drift", flow_run_name="watch_drift", persist_result=False)
@@ -20,6 +20,7 @@ def watch_drift() -> State:
         settled = settle_dead(project)
         looks = [look(project, environment) for environment in project.config.environments]
         distances = compare_commits(project)
+        note_commits(project)
         changes = note(project, looks, distances)
         emit_events(project, changes)
         tell(project, looks, changes)

@@ -1,10 +1,13 @@
 """Everything the release needs answers, before anything is touched."""
 
 from datetime import UTC, datetime
+from itertools import chain
 
 from prefect import task
 
 from fairlead.database.reach import check_database
+from fairlead.engine.at_once import at_once
+from fairlead.engine.site import Site
 from fairlead.errors import Frozen
 from fairlead.model import ReleaseKind, StepName
 from fairlead.policy import frozen_until
@@ -26,10 +29,17 @@ def preflight(run: Run, *, when_frozen: str = "refuse") -> None:
         run.secrets = run.project.know_secrets(run.config, environment)
         run.sites = run.sites or run.project.sites(run.config, environment)
         step.say(f"hosts: {', '.join(site.host for site in run.sites)}")
+        for name in chain.from_iterable(at_once(_ended_jobs, run.sites)):
+            step.say(f"{name} was left running by a release that could not end it: it is ended")
         if database is not None:
             url = run.project.secrets.resolve(database.direct_url or database.url)
             step.say(check_database(environment, database, url))
         step.detail = f"{overridden}{len(run.sites)} host(s) answer"
+
+
+def _ended_jobs(site: Site) -> list[str]:
+    """Nothing may migrate beside us: who lost the way to a host could not end what runs there."""
+    return site.end_jobs(but_previews=True)
 
 
 def _overridden(run: Run, step: StepLog, when_frozen: str) -> str:

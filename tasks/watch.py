@@ -7,6 +7,7 @@ from prefect import task
 from fairlead.approving import expire
 from fairlead.branches import Distance
 from fairlead.branches import distances as read_distances
+from fairlead.commits import note_commits as ask_github
 from fairlead.model import DriftChanges
 from fairlead.project import Project
 from fairlead.settling import Settled
@@ -37,6 +38,12 @@ def look(project: Project, environment: str) -> Look:
 def compare_commits(project: Project) -> list[Distance]:
     """How far each environment is ahead of the next; GitHub being away is no failure."""
     return read_distances(project)
+
+
+@task(**task_of("note_commits"))
+def note_commits(project: Project) -> int:
+    """When the commits of the last releases were made; GitHub being away is no failure."""
+    return ask_github(project)
 
 
 @task(**task_of("note"))

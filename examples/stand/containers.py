@@ -23,7 +23,8 @@ LABEL = "fairlead-stand"
 
 @dataclass(frozen=True)
 class Service:
-    """What to run. `files` maps absolute paths in the container to contents."""
+    """What to run. `files` maps absolute paths in the container to contents; `shared_memory` is
+    bytes, the engine's 64 MB where it is not given."""
 
     name: str
     image: str
@@ -32,10 +33,11 @@ class Service:
     published: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    shared_memory: int | None = None
 
     @property
     def digest(self) -> str:
-        parts = (self.image, self.command, self.port, self.published)
+        parts = (self.image, self.command, self.port, self.published, self.shared_memory)
         contents = (sorted(self.environment.items()), sorted(self.files.items()))
         return hashlib.sha256(repr((parts, contents)).encode()).hexdigest()[:16]
 
@@ -65,6 +67,7 @@ def create_container(client: docker.DockerClient, service: Service) -> Container
         environment=dict(service.environment),
         labels={LABEL: service.digest},
         ports={f"{service.port}/tcp": (HOST, service.published or 0)},
+        shm_size=service.shared_memory,
     )
     if service.files:
         container.put_archive("/", archive_of(service.files))

@@ -94,7 +94,7 @@ def remove_bases(engine: docker.DockerClient, pattern: str = BASES) -> list[str]
     """Those that were made here, while no container runs from one of them: whoever uses one needs
     the others too. What is left is told, because somebody else's images are built on it."""
     bases = engine.images.list(name=pattern)
-    if any(engine.containers.list(all=True, filters={"ancestor": str(base.id)}) for base in bases):
+    if any(engine.api.containers(all=True, filters={"ancestor": str(base.id)}) for base in bases):
         return names_of(bases, pattern)
     engine.images.prune({"dangling": True, "label": STAGES})
     return names_of([base for base in bases if not is_removed(engine, base)], pattern)

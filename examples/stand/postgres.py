@@ -24,6 +24,7 @@ from examples.stand.waiting import wait_until
 
 PORT = 5432
 PASSWORD_FILE = "/etc/stand-postgres-password"
+SHARED_MEMORY = 2**30  # a limit: parallel queries of thousands of tenants want more than 64 MB
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def postgres_service(
             "POSTGRES_INITDB_ARGS": " ".join(["--locale=C.UTF-8", "--encoding=UTF8", *no_sync]),
         },
         files={PASSWORD_FILE: password},
+        shared_memory=SHARED_MEMORY,
     )
 
 

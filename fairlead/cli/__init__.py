@@ -6,8 +6,9 @@ import sys
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from fairlead.cli.failing import exit_code_of, print_failure
+from fairlead.cli.failing import echo, exit_code_of, print_failure
 
 COMMANDS = {
     "release": ("fairlead.cli.releasing", "Bring a commit to an environment."),
@@ -19,6 +20,7 @@ COMMANDS = {
     "status": ("fairlead.cli.looking", "What runs where, since when, by whom."),
     "history": ("fairlead.cli.looking", "The releases, the newest first."),
     "show": ("fairlead.cli.looking", "One release, step by step."),
+    "metrics": ("fairlead.cli.measuring", "How often, how fast and how well changes come."),
     "tags": ("fairlead.cli.looking", "The tags of a service in the registry."),
     "backup": ("fairlead.cli.saving", "Save the database of an environment now."),
     "backups": ("fairlead.cli.saving", "What was saved of an environment."),
@@ -66,6 +68,14 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", metavar="FILE", help="Instead of FAIRLEAD_CONFIG or ./fairlead.toml.")
@@ -91,7 +101,7 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        echo("Interrupted.", err=True)
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 the last place before the person
         print_failure(error, verbose="--verbose" in sys.argv)

@@ -7,6 +7,7 @@ from functools import partial
 import click
 
 from fairlead.cli.context import as_json, project
+from fairlead.cli.failing import echo
 from fairlead.errors import PrefectUnreachable
 from fairlead.model import Approval, Decision
 from fairlead.project import Project
@@ -50,13 +51,13 @@ def refuse(ctx: click.Context, release: int, reason: str) -> None:
 
     with project(ctx) as opened:
         approval = _decide(opened, release, Decision.REFUSED, reason)
-        click.echo(f"Release {release} is refused. Nothing was touched.")
+        echo(f"Release {release} is refused. Nothing was touched.")
         deliver(opened, opened.senders(str(approval.parameters["environment"])))
         if approval.suspended:
             try:
                 _resume(approval, approval.suspended)  # so that it ends in Prefect too
             except PrefectUnreachable as error:
-                click.echo(f"It is still shown as suspended in Prefect: {error.message}", err=True)
+                echo(f"It is still shown as suspended in Prefect: {error.message}", err=True)
 
 
 def _decide(opened: Project, release: int, decision: Decision, reason: str) -> Approval:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.cli.context import as_json, print_json, project, when
+from fairlead.cli.failing import echo
 from fairlead.errors import DispatchNotConfigured, PortTaken
 from fairlead.project import Project
 
@@ -36,7 +37,13 @@ def dispatch() -> None:
 
 @dispatch.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8099, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8099,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
 @click.pass_context
 def serve(ctx: click.Context, host: str, port: int) -> None:
     """Take GitHub's deliveries and start releases, until it is stopped."""
@@ -45,11 +52,13 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
         with _listening(host, port) as listener:
             _introduce(opened, listener)
             _serve(app, listener)
-    click.echo("Stopped.")
+    echo("Stopped.")
 
 
 @dispatch.command()
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many."
+)
 @as_json
 @click.pass_context
 def deliveries(ctx: click.Context, limit: int, as_json: bool) -> None:
@@ -121,7 +130,7 @@ def _introduce(opened: Project, listener: socket.socket) -> None:
         environments=", ".join(rules.environments) or "nothing yet ([dispatch] environments)",
         repositories=", ".join(rules.repositories),
     )
-    click.echo(text)
+    echo(text)
 
 
 def _app(opened: Project, runs: "Runs") -> "Starlette":

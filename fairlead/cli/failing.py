@@ -6,6 +6,7 @@ import traceback
 import click
 
 from fairlead.errors import FairleadError
+from fairlead.plain import plain
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -15,17 +16,17 @@ def exit_code_of(error: BaseException) -> int:
 def print_failure(error: BaseException, *, verbose: bool) -> None:
     """The message and the chain of its causes, to standard error."""
     if verbose:
-        traceback.print_exception(error)
-    click.echo(click.style("error: ", fg="red", bold=True) + plain(_words(error)), err=True)
+        echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    complain(_words(error))
     seen = str(error)
     cause = error.__cause__
     while cause is not None:
         if _reason(cause) not in seen:
-            click.echo(f"  because: {plain(_words(cause))}", err=True)
+            echo(f"  because: {_words(cause)}", err=True)
             seen += _words(cause)
         cause = cause.__cause__
     if not isinstance(error, FairleadError) and not verbose:
-        click.echo("  This is not an error Fairlead knows. See all of it: --verbose", err=True)
+        echo("  This is not an error Fairlead knows. See all of it: --verbose", err=True)
     sys.stderr.flush()
 
 
@@ -41,8 +42,11 @@ def _reason(error: BaseException) -> str:
     return (said or "").strip().partition("\n")[0] or type(error).__name__
 
 
-def plain(text: str) -> str:
-    """Without what a terminal would obey: a name or a log line may hold escape sequences."""
-    return "".join(
-        character for character in text if character in "\n\t" or character.isprintable()
-    )
+def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """The only way in which a command prints a line, beside its tables: nothing in it is obeyed."""
+    click.echo(plain(text), err=err, nl=nl)
+
+
+def complain(text: str) -> None:
+    """An error, to standard error."""
+    click.echo(click.style("error: ", fg="red", bold=True) + plain(text), err=True)

@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
-import click
 from rich.status import Status
 from rich.text import Text
 
 from fairlead.cli.context import print_json, took
-from fairlead.cli.failing import plain
+from fairlead.cli.failing import echo
 from fairlead.cli.starting import Started
 from fairlead.cli.tables import COLOURS, console
 from fairlead.errors import WaitsForApproval
 from fairlead.model import EXIT_CODES, Phase, Release, ReleaseState, Step, StepOutcome
+from fairlead.plain import plain
 from fairlead.project import Project
 
 PAUSE = 0.2  # seconds between two looks at the store
@@ -40,9 +40,9 @@ def follow(project: Project, find: Find, started: Started, *, as_json: bool, ver
         steps = project.store.steps.of(release.id) if release else []
         print_json({"release": release, "steps": steps, "flow": started.ended()})
     elif release is not None:
-        _tell_outcome(release, screen)
+        tell_outcome(release, screen)
     if release is None:
-        click.echo(f"error: no release was made. {plain(started.ended() or '')}", err=True)
+        echo(f"error: no release was made. {started.ended() or ''}", err=True)
         return 3
     return EXIT_CODES.get(release.state, 5)  # still running: its process died
 
@@ -91,7 +91,7 @@ def _is_over(project: Project, release: Release | None) -> bool:
     return release is not None and all(lease.release != release.id for lease in live)
 
 
-def _tell_outcome(release: Release, screen: "Screen") -> None:
+def tell_outcome(release: Release, screen: "Screen") -> None:
     if release.state is ReleaseState.RUNNING:
         _tell_death(release, screen)
         return

@@ -3,10 +3,8 @@
 import time
 from collections.abc import Callable
 
-import click
-
 from fairlead.cli.context import print_json, took
-from fairlead.cli.failing import plain
+from fairlead.cli.failing import echo
 from fairlead.cli.following import PAUSE, Screen
 from fairlead.cli.starting import Started
 from fairlead.cli.tables import COLOURS
@@ -34,7 +32,7 @@ def follow(project: Project, find: Find, started: Started, *, as_json: bool, ver
     elif row is not None:
         _tell_outcome(row, screen)
     if row is None:
-        click.echo(f"error: no refresh was made. {plain(started.ended() or '')}", err=True)
+        echo(f"error: no refresh was made. {started.ended() or ''}", err=True)
         return 3
     return REFRESH_EXIT_CODES.get(row.state, 5)  # still running: its process died
 

@@ -2,10 +2,11 @@
 
 import click
 
+from fairlead.cli.completing import environments, services
 from fairlead.cli.context import as_json, print_json, project, took, when
 from fairlead.errors import UnknownRelease
 from fairlead.model import Release
-from fairlead.status import status as environments
+from fairlead.status import status as read_status
 
 
 @click.command()
@@ -14,7 +15,7 @@ from fairlead.status import status as environments
 def status(ctx: click.Context, as_json: bool) -> None:
     """What runs where, since when, by whom; and who is changing what."""
     with project(ctx) as opened:
-        found = environments(opened, when)
+        found = read_status(opened, when)
     if as_json:
         print_json(found)
         return
@@ -37,8 +38,10 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("environment", required=False)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.argument("environment", shell_complete=environments, required=False)
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many."
+)
 @as_json
 @click.pass_context
 def history(ctx: click.Context, environment: str | None, limit: int, as_json: bool) -> None:
@@ -103,7 +106,7 @@ def show(ctx: click.Context, release: int, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("service")
+@click.argument("service", shell_complete=services)
 @as_json
 @click.pass_context
 def tags(ctx: click.Context, service: str, as_json: bool) -> None:

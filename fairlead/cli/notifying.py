@@ -7,6 +7,7 @@ from collections import Counter
 import click
 
 from fairlead.cli.context import project
+from fairlead.cli.failing import echo
 from fairlead.errors import StoreUnreachable
 from fairlead.project import Project
 
@@ -27,15 +28,15 @@ def notify(ctx: click.Context, once: bool) -> None:
         signal.signal(number, lambda *_: stopped.set())
     with project(ctx) as opened:
         if once:
-            click.echo(_arrived(_notify(opened)))
+            echo(_arrived(_notify(opened)))
             _say_what_waits(opened)
             return
         while not stopped.is_set():
             try:
                 if arrived := _notify(opened):
-                    click.echo(_arrived(arrived))
+                    echo(_arrived(arrived))
             except StoreUnreachable as error:  # it restarts: the next look tries again
-                click.echo(error.message, err=True)
+                echo(error.message, err=True)
             stopped.wait(PAUSE)
 
 
@@ -59,4 +60,4 @@ def _say_what_waits(opened: Project) -> None:
     waiting = opened.store.outbox.unsent(opened.config.project)
     problems = Counter((one.message.destination, one.problem or "") for one in waiting)
     for (destination, problem), count in problems.items():
-        click.echo(f"{count} to {destination} waiting. {problem}".rstrip())
+        echo(f"{count} to {destination} waiting. {problem}".rstrip())

@@ -8,10 +8,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import click
-
-from fairlead.cli.failing import plain
+from fairlead.cli.failing import echo
 from fairlead.errors import PartEnded
+from fairlead.plain import plain
 
 TAIL = 20  # lines that are shown of one that ended
 
@@ -32,7 +31,7 @@ class Part:
         for line in self.process.stdout:
             self.tail.append(plain(line.rstrip()))
             if not self.quiet:
-                click.echo(f"{self.name:<8} | {self.tail[-1]}")
+                echo(f"{self.name:<8} | {self.tail[-1]}")
 
     def stop(self, hurry: threading.Event) -> None:
         """SIGTERM, time to end, then SIGKILL for it and what it has started. One that may take its
@@ -88,5 +87,5 @@ class Parts:
             code = part.process.poll()
             if code is not None:
                 ended = PartEnded(part.name, code, list(part.tail))
-                click.echo(ended.summary, err=True)
+                echo(ended.summary, err=True)
                 raise ended

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from fairlead.checking import Finding, check_environment, check_shared
+from fairlead.cli.completing import environments
 from fairlead.cli.context import as_json, print_json, project
-from fairlead.cli.failing import plain
+from fairlead.cli.failing import echo
 from fairlead.config import find
 from fairlead.errors import InputError
 
@@ -22,11 +23,11 @@ def init(ctx: click.Context, name: str | None) -> None:
     if path.exists():
         raise InputError(f"{path} is there already.", next_step="Look at it: fairlead check")
     path.write_text(written(name or Path.cwd().name), encoding="utf-8")
-    click.echo(f"{path} is written. Change what is yours in it, then: fairlead check")
+    echo(f"{path} is written. Change what is yours in it, then: fairlead check")
 
 
 @click.command()
-@click.argument("environment", required=False)
+@click.argument("environment", shell_complete=environments, required=False)
 @as_json
 @click.pass_context
 def check(ctx: click.Context, environment: str | None, as_json: bool) -> None:
@@ -37,7 +38,7 @@ def check(ctx: click.Context, environment: str | None, as_json: bool) -> None:
             opened.config.environment(name)
         found = [("", finding) for finding in check_shared(opened)]
         if not as_json:
-            click.echo(f"ok      {find(ctx.obj['config'])}: the config is whole")
+            echo(f"ok      {find(ctx.obj['config'])}: the config is whole")
             for where, finding in found:
                 _print(where, finding)
         for name in names:
@@ -53,9 +54,9 @@ def check(ctx: click.Context, environment: str | None, as_json: bool) -> None:
 def _print(where: str, finding: Finding) -> None:
     what = f"{where}: {finding.what}" if where else finding.what
     if finding.problem is None:
-        click.echo(f"ok      {what}: {plain(finding.found)}")
+        echo(f"ok      {what}: {finding.found}")
         return
-    first, *rest = plain(finding.problem).splitlines()
-    click.echo(f"FAILED  {what}: {first}")
+    first, *rest = finding.problem.splitlines()
+    echo(f"FAILED  {what}: {first}")
     for line in rest:
-        click.echo(f"        {line}")
+        echo(f"        {line}")

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fairlead.cli.completing import environments
 from fairlead.cli.context import print_json, project
-from fairlead.cli.failing import plain
+from fairlead.cli.failing import echo
 from fairlead.model import EXIT_CODES, ReleaseState, Request, parse_sha
 from fairlead.project import Project
 
@@ -18,11 +19,11 @@ ENDS = {"warn": 0, "approve": EXIT_CODES[ReleaseState.WAITING],
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.argument("sha")
 @click.option(
     "--format", "shape", type=click.Choice(["text", "markdown", "json"]), default="text",
-    show_default=True,
+    show_default=True, help="What is printed.",
 )  # fmt: skip
 @click.option("--from", "source", metavar="ENVIRONMENT", help="Whose images of SHA are taken.")
 @click.option(
@@ -59,7 +60,7 @@ def preview(
         _print(opened, given, shape)
         if pull_request is not None:
             text = preview_markdown(given)
-            click.echo(f"written: {comment(opened, environment, pull_request, text)}", err=True)
+            echo(f"written: {comment(opened, environment, pull_request, text)}", err=True)
     ctx.exit(ENDS[settings.unsafe] if found else 0)
 
 
@@ -73,9 +74,9 @@ def _print(opened: Project, given: "Previewed", shape: str) -> None:
     if shape == "json":
         print_json(preview_json(given))
     elif shape == "markdown":
-        click.echo(plain(opened.redact(preview_markdown(given))))
+        echo(opened.redact(preview_markdown(given)))
     else:
-        click.echo(plain(opened.redact(preview_text(given))))
+        echo(opened.redact(preview_text(given)))
 
 
 class _Teller:
@@ -83,4 +84,4 @@ class _Teller:
         self._opened = opened
 
     def __call__(self, line: str) -> None:
-        click.echo(plain(self._opened.redact(line)), err=True)
+        echo(self._opened.redact(line), err=True)

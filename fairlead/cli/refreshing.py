@@ -7,7 +7,9 @@ from functools import partial
 
 import click
 
+from fairlead.cli.completing import environments
 from fairlead.cli.context import as_json, print_json, project, took, when
+from fairlead.cli.failing import echo
 from fairlead.errors import UnknownRefresh
 from fairlead.model import Refresh, RefreshState
 
@@ -32,7 +34,7 @@ def refresh() -> None:
 
 
 @refresh.command(short_help="Refresh an environment; `run` may be left away.")
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.option("--from", "source", metavar="ENV", default="", help="Whose data, to be sure.")
 @click.option(
     "--wait", "wait_minutes", type=click.FloatRange(0, 1440), default=0, metavar="MINUTES",
@@ -72,8 +74,10 @@ def run(
 
 
 @refresh.command()
-@click.argument("environment")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.argument("environment", shell_complete=environments)
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many."
+)
 @as_json
 @click.pass_context
 def history(ctx: click.Context, environment: str, limit: int, as_json: bool) -> None:
@@ -125,7 +129,7 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
 
 
 @refresh.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.option("--force", is_flag=True, help="Also where a release was made since.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
@@ -139,20 +143,20 @@ def undo(ctx: click.Context, environment: str, force: bool, yes: bool) -> None:
         opened.know_secrets(opened.config, environment, strict=False)
 
         def say(line: str) -> None:
-            click.echo(opened.redact(line), err=True)
+            echo(opened.redact(line), err=True)
 
         def agree(lines: Sequence[str]) -> None:
             for line in lines:
-                click.echo(f"  {line}")
+                echo(f"  {line}")
             if not yes:
                 click.confirm(f"Undo the refresh of {environment}?", abort=True)
 
         undone = undo_refresh(opened, environment, by=who(), agree=agree, say=say, force=force)
-    click.echo(f"{environment} has the data again that it had before refresh {undone.id}.")
+    echo(f"{environment} has the data again that it had before refresh {undone.id}.")
 
 
 @refresh.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.option("--from", "source", metavar="ENV", help="Whose database is read, if another's.")
 @click.pass_context
 def rules(ctx: click.Context, environment: str, source: str | None) -> None:
@@ -165,11 +169,11 @@ def rules(ctx: click.Context, environment: str, source: str | None) -> None:
     with project(ctx) as opened:
         opened.config.environment(environment)
         found = proposed_rules(opened, source or environment)
-    click.echo(found)
+    echo(found)
 
 
 @refresh.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def mark(ctx: click.Context, environment: str, yes: bool) -> None:
@@ -182,7 +186,7 @@ def mark(ctx: click.Context, environment: str, yes: bool) -> None:
 
     def agree(lines: Sequence[str]) -> None:
         for line in lines:
-            click.echo(f"  {opened.redact(line)}")
+            echo(f"  {opened.redact(line)}")
         if not yes:
             click.confirm(f"Is this the database of {environment}?", abort=True)
 
@@ -190,4 +194,4 @@ def mark(ctx: click.Context, environment: str, yes: bool) -> None:
         opened.config.environment(environment)
         opened.know_secrets(opened.config, environment, strict=False)
         marked = mark_database(opened, environment, made_by=who(), agree=agree)
-    click.echo(f"{marked} is marked as that of {marked.mark}.")
+    echo(f"{marked} is marked as that of {marked.mark}.")

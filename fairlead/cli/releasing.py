@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from fairlead.cli.completing import environments
 from fairlead.cli.context import as_json, print_json, project
+from fairlead.cli.failing import echo
 from fairlead.model import Request, parse_sha
 from fairlead.project import Project
 
@@ -33,7 +35,7 @@ in_process = click.option(
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.argument("sha")
 @wait
 @reason
@@ -64,8 +66,8 @@ def release(
 
 
 @click.command()
-@click.argument("source")
-@click.argument("target")
+@click.argument("source", shell_complete=environments)
+@click.argument("target", shell_complete=environments)
 @wait
 @reason
 @again
@@ -97,7 +99,7 @@ def promote(
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.option(
     "--to", "sha", metavar="SHA", default="", help="A commit that was released there before."
 )
@@ -125,7 +127,7 @@ def _dry_run(opened: Project, request: Request, as_json: bool) -> None:
         print_json(planned)
         return
     for line in planned.lines():
-        click.echo(line)
+        echo(line)
 
 
 def _run(

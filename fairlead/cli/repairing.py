@@ -2,11 +2,14 @@
 
 import click
 
+from fairlead.cli.completing import environments
 from fairlead.cli.context import project
+from fairlead.cli.failing import echo
+from fairlead.plain import plain
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.pass_context
 def settle(ctx: click.Context, environment: str) -> None:
     """Finish, put back or report what a dead run left, by looking at what really runs."""
@@ -25,11 +28,11 @@ def settle(ctx: click.Context, environment: str) -> None:
             )
         deliver(opened, opened.senders(environment))
     done = "\n".join(filter(None, found))
-    click.echo(done or f"{environment}: nothing was left unfinished.")
+    echo(done or f"{environment}: nothing was left unfinished.")
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def unlock(ctx: click.Context, environment: str, yes: bool) -> None:
@@ -39,9 +42,10 @@ def unlock(ctx: click.Context, environment: str, yes: bool) -> None:
         leases, name = opened.store.leases, opened.config.project
         held = leases.get(name, environment)
         if held is None or held.holder is None:
-            click.echo(f"{environment}: nobody holds the lease.")
+            echo(f"{environment}: nobody holds the lease.")
             return
         if not yes:
-            click.confirm(f"{environment} is held by {held.holder}. Take it away?", abort=True)
+            holder = plain(held.holder)
+            click.confirm(f"{environment} is held by {holder}. Take it away?", abort=True)
         leases.unlock(name, environment)
-    click.echo(f"{environment}: taken from {held.holder}. Now: fairlead settle {environment}")
+    echo(f"{environment}: taken from {held.holder}. Now: fairlead settle {environment}")

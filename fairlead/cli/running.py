@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from fairlead.cli.context import project
+from fairlead.cli.failing import echo
 from fairlead.cli.parts import Parts
 from fairlead.cli.starting import configured_auth
 from fairlead.config import find
@@ -27,7 +28,13 @@ For more, give it a PostgreSQL: PREFECT_API_DATABASE_CONNECTION_URL=postgresql+a
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where Prefect listens.")
-@click.option("--port", type=click.IntRange(1, 65_535), default=4200, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    default=4200,
+    show_default=True,
+    help="Its port.",
+)
 @click.pass_context
 def up(ctx: click.Context, host: str, port: int) -> None:
     """Start the store, Prefect with a deployment of each environment, and GitHub's receiver where
@@ -41,8 +48,8 @@ def up(ctx: click.Context, host: str, port: int) -> None:
             _start(opened, parts, stopped, host, port, api)
             while not stopped.wait(0.5):
                 parts.check()
-            click.echo("Stopping.")
-    click.echo("Everything has stopped. The embedded store, if it is used, goes on.")
+            echo("Stopping.")
+    echo("Everything has stopped. The embedded store, if it is used, goes on.")
 
 
 class _Stopped(threading.Event):
@@ -90,7 +97,7 @@ def _start(
 ) -> None:
     """Raises PartEnded, PrefectUnreachable."""
     python = [sys.executable, "-m"]
-    click.echo(f"Starting Prefect at {api.removesuffix('/api')}")
+    echo(f"Starting Prefect at {api.removesuffix('/api')}")
     server = [*python, "prefect", "server", "start", "--host", host, "--port", str(port)]
     parts.start("prefect", server, grace=15, quiet=True)
     if not _answers(f"{api}/health", parts, stopped):
@@ -128,8 +135,8 @@ def _answers(address: str, parts: Parts, stopped: _Stopped) -> bool:
 
 def _introduce(opened: Project, api: str) -> None:
     names = ", ".join(opened.config.environments)
-    click.echo(f"Up: deployments of {names}. Ctrl-C stops it.")
-    click.echo(f"  In a browser   {api.removesuffix('/api')}/deployments")
-    click.echo(f"  From a shell   export PREFECT_API_URL={api}; fairlead release ENVIRONMENT SHA")
+    echo(f"Up: deployments of {names}. Ctrl-C stops it.")
+    echo(f"  In a browser   {api.removesuffix('/api')}/deployments")
+    echo(f"  From a shell   export PREFECT_API_URL={api}; fairlead release ENVIRONMENT SHA")
     if "PREFECT_API_DATABASE_CONNECTION_URL" not in os.environ:
-        click.echo(SQLITE)
+        echo(SQLITE)

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import click
 
+from fairlead.cli.completing import environments
 from fairlead.cli.context import as_json, print_json, project, took, when
+from fairlead.cli.failing import echo
 from fairlead.model import Backup, size
 from fairlead.project import Project
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @as_json
 @click.pass_context
 def backup(ctx: click.Context, environment: str, as_json: bool) -> None:
@@ -28,11 +30,11 @@ def backup(ctx: click.Context, environment: str, as_json: bool) -> None:
     if as_json:
         print_json(made)
     else:
-        click.echo(f"{environment}: {made.words}, in {took(made.seconds)}")
+        echo(f"{environment}: {made.words}, in {took(made.seconds)}")
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @as_json
 @click.pass_context
 def backups(ctx: click.Context, environment: str, as_json: bool) -> None:
@@ -66,7 +68,7 @@ def _row(one: Backup) -> tuple[str, ...]:
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=environments)
 @click.argument("backup", type=int)
 @click.option(
     "--force",
@@ -82,7 +84,7 @@ def restore(ctx: click.Context, environment: str, backup: int, force: bool, yes:
 
     def agree(lines: Sequence[str]) -> None:
         for line in lines:
-            click.echo(f"  {line}")
+            echo(f"  {line}")
         if not yes:
             click.confirm(f"Restore backup {backup} to {environment}?", abort=True)
 
@@ -97,8 +99,8 @@ def restore(ctx: click.Context, environment: str, backup: int, force: bool, yes:
             agree=agree,
             force=force,
         )
-    click.echo(f"{environment} has backup {backup} now; what it had is kept as {kept}.")
-    click.echo(f"Code that fits it: fairlead history {environment}, fairlead rollback --to SHA")
+    echo(f"{environment} has backup {backup} now; what it had is kept as {kept}.")
+    echo(f"Code that fits it: fairlead history {environment}, fairlead rollback --to SHA")
 
 
 class _Teller:
@@ -107,7 +109,7 @@ class _Teller:
 
     def __call__(self, line: str) -> None:
         if not self._quiet:
-            click.echo(self._opened.redact(line), err=True)
+            echo(self._opened.redact(line), err=True)
 
 
 def _teller(opened: Project, *, quiet: bool = False) -> _Teller:

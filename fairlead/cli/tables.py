@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from fairlead.cli.failing import plain
+from fairlead.plain import plain
 
 COLOURS = {
     "succeeded": "green",

@@ -6,8 +6,9 @@ from datetime import datetime
 import click
 
 from fairlead.branches import Distance, distances
+from fairlead.cli.completing import environments
 from fairlead.cli.context import as_json, print_json, project, when
-from fairlead.cli.failing import plain
+from fairlead.cli.failing import complain, echo
 from fairlead.drift import next_step
 from fairlead.project import Project
 from fairlead.pruning import Pruned
@@ -19,7 +20,7 @@ Since = Mapping[tuple[str, str], datetime]  # host and words of a drift → when
 
 
 @click.command()
-@click.argument("environment", required=False)
+@click.argument("environment", shell_complete=environments, required=False)
 @as_json
 @click.pass_context
 def drift(ctx: click.Context, environment: str | None, as_json: bool) -> None:
@@ -34,8 +35,8 @@ def drift(ctx: click.Context, environment: str | None, as_json: bool) -> None:
         print_json([{"look": look, "behind": ahead.get(look.environment)} for look in looks])
     else:
         for look in looks:
-            found = _lines(look, ahead.get(look.environment), since[look.environment])
-            click.echo(plain("\n".join(found)))
+            found = lines_of(look, ahead.get(look.environment), since[look.environment])
+            echo("\n".join(found))
     ctx.exit(DRIFT if any(look.drifts for look in looks) else 0)
 
 
@@ -44,7 +45,7 @@ def _since(opened: Project, environment: str) -> Since:
     return {(one.drift.host, one.drift.words): one.opened_at for one in noted}
 
 
-def _lines(look: Look, distance: Distance | None, since: Since) -> Iterator[str]:
+def lines_of(look: Look, distance: Distance | None, since: Since) -> Iterator[str]:
     sha = look.current.sha if look.current else ""
     runs = f" ({sha[:7]}, release {look.current.id})" if look.current else ""
     yield f"{look.environment}{runs}: {_state(look)}"
@@ -85,10 +86,10 @@ def prune(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
 
 def _print_pruned(pruned: Pruned, *, dry_run: bool) -> None:
     for one in pruned.removed:
-        click.echo(plain(f"{one.host}: {one.what} {one.name}"))
+        echo(f"{one.host}: {one.what} {one.name}")
     for line in pruned.left:
-        click.echo(plain(line))
+        echo(line)
     words = pruned.words(dry_run=dry_run)
-    click.echo(f"{words[0].upper()}{words[1:]}.")
+    echo(f"{words[0].upper()}{words[1:]}.")
     for problem in pruned.problems:
-        click.echo(click.style("error: ", fg="red", bold=True) + plain(problem), err=True)
+        complain(problem)

@@ -5,6 +5,7 @@ import socket
 
 import click
 
+from fairlead.cli.failing import echo
 from fairlead.config import find, load
 from fairlead.errors import PrefectUnreachable, RunsLeft
 
@@ -47,9 +48,9 @@ def worker(ctx: click.Context, pool: str, name: str, drain: float, deploy: bool)
         )
     try:
         made = deployments(config, pool) if config else ()
-        left = anyio.run(work, pool, name, drain, click.echo, made)
+        left = anyio.run(work, pool, name, drain, echo, made)
     except (httpx.HTTPError, RuntimeError) as error:  # the latter after minutes without an answer
         raise PrefectUnreachable(api, str(error)) from error
     if left:
         raise RunsLeft(left)
-    click.echo("Stopped.")
+    echo("Stopped.")

@@ -6,7 +6,11 @@ every problem.
 
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import Any
+
+SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 
 
 def broken_rules(raw: Mapping[str, Any]) -> list[str]:
@@ -17,6 +21,7 @@ def broken_rules(raw: Mapping[str, Any]) -> list[str]:
         *_dependencies(services),
         *_routes(services),
         *_files(services),
+        *_sockets(services, environments),
         *_hosts(environments),
         *_secrets(services, environments),
         *_migrations(_table(raw, "migrations"), services),
@@ -84,6 +89,30 @@ def _files(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         for at, file in enumerate(_list(service, "files")):
             if isinstance(file, Mapping) and not {"content", "template"} & set(file):
                 yield f"services.{name}.files[{at}]: give content or a template"
+
+
+def _sockets(
+    services: Mapping[str, Mapping[str, Any]], environments: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Nobody is given the socket of an engine, nor a folder that it is in."""
+    sockets = [PurePosixPath(path) for path in (*SOCKETS, *_local(environments))]
+    for name, service in services.items():
+        for at, volume in enumerate(_list(service, "volumes")):
+            path = str(volume).partition(":")[0]
+            source = PurePosixPath("/", normpath(path).lstrip("/"))
+            inside = any(source in (socket, *socket.parents) for socket in sockets)
+            if path.startswith("/") and inside:
+                where = f"services.{name}.volumes[{at}]"
+                yield f"{where}: whoever has the engine's socket has the host; mount less"
+
+
+def _local(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The sockets of engines on this machine that environments name."""
+    for environment in environments.values():
+        for host in _list(environment, "hosts"):
+            engine = host.get("engine") if isinstance(host, Mapping) else host
+            if isinstance(engine, str) and engine.startswith("unix:///"):
+                yield normpath(engine.removeprefix("unix://"))
 
 
 def _hosts(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -225,7 +254,8 @@ def _soaks(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def _channels(environments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, environment in environments.items():
         told = _list(_table(environment, "notify"), "slack")
-        channels = [one.get("channel") for one in told if isinstance(one, Mapping)]
+        named = [one.get("channel") for one in told if isinstance(one, Mapping)]
+        channels = [channel for channel in named if isinstance(channel, str)]
         for channel in dict.fromkeys(channels):
             if channels.count(channel) > 1:
                 yield f'environments.{name}.notify.slack: "{channel}" is there twice'

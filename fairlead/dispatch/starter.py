@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fairlead.dispatch.runs import Runs
 from fairlead.errors import PrefectUnreachable, RunRefused
 from fairlead.model import Delivery
+from fairlead.plain import plain
 from fairlead.store.deliveries import Deliveries
 
 LOG = logging.getLogger("fairlead.dispatch")
@@ -33,10 +34,10 @@ class Starter:
         try:
             run = self.runs.start(delivery)
         except PrefectUnreachable as error:
-            LOG.warning("%s waits: %s", delivery.request, error.message)
+            LOG.warning("%s waits: %s", delivery.request, plain(error.message))
             return self.deliveries.put_off(delivery, error.message, pause(delivery.attempts))
         except RunRefused as error:
-            LOG.warning("%s is refused: %s", delivery.request, error.message)
+            LOG.warning("%s is refused: %s", delivery.request, plain(error.message))
             return self.deliveries.refused(delivery, error.message)
         LOG.info("%s is started: %s", delivery.request, self.runs.address(run))
         return self.deliveries.started(delivery, run)

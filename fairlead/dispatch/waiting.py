@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from fairlead.dispatch.starter import Starter
 from fairlead.errors import FairleadError
 from fairlead.model import Delivery, DeliveryState
+from fairlead.plain import plain
 
 LOG = logging.getLogger("fairlead.dispatch")
 PAUSE = 1.0  # seconds between two looks: another receiver may have died over a delivery
@@ -36,7 +37,7 @@ class Waiting:
         try:
             return await asyncio.to_thread(self._starter.step)
         except FairleadError as error:
-            LOG.warning("%s", error.message)
+            LOG.warning("%s", plain(error.message))
         except Exception:  # nobody else would start what waits
             LOG.exception("What waits was not started")
         await asyncio.sleep(PAUSE)

@@ -1,5 +1,6 @@
 """Docker engines, and the one place that translates the SDK's errors."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from fairlead.config import Host
 from fairlead.errors import EngineError, HostUnreachable
 
 TIMEOUT = 60  # seconds for one answer of an engine; longer calls say so themselves
+SILENCE = 30  # seconds without a sign of a host, after which its SSH connection is given up
 # The SDK keeps idle connections for each URL it has asked for, and over SSH each is a session, of
 # which sshd allows ten (MaxSessions) to all that is asked of a host at once.
 POOLS, IDLE = 4, 1
@@ -24,25 +26,39 @@ AWAY = (requests.exceptions.RequestException, SSHException, OSError, EOFError)
 __all__ = ["AWAY", "NotFound", "connect", "engine_errors", "reason"]
 
 
-def connect(host: Host, timeout: float = TIMEOUT) -> docker.DockerClient:
-    """A client of the host's engine that has answered. Raises HostUnreachable."""
+def connect(
+    host: Host, timeout: float = TIMEOUT, *, called: str | None = None
+) -> docker.DockerClient:
+    """A client of the host's engine that has answered. Raises HostUnreachable, in which it is
+    `called` so."""
     try:
         client = docker.DockerClient(
             base_url=host.engine, timeout=int(timeout), num_pools=POOLS, max_pool_size=IDLE
         )
-        _wait_for_sessions(client.api)
+        _tend(client.api)
         client.ping()
     except (DockerException, *AWAY) as error:
-        raise HostUnreachable(host.engine, reason(error)) from error
+        raise HostUnreachable(called or host.engine, reason(error)) from error
     return client
 
 
-def _wait_for_sessions(api: Any) -> None:
-    """Over SSH: have a session that sshd does not allow yet be asked for again."""
+def _tend(api: Any) -> None:
+    """Over SSH: have a session that sshd does not allow yet be asked for again, and a connection
+    that nothing comes through any more end."""
     ssh = getattr(api.get_adapter(api.base_url), "ssh_client", None)
     if ssh is not None:
         transport = ssh.get_transport()
         transport.open_session = _patient(transport.open_session)
+        _end_when_cut(transport)
+
+
+def _end_when_cut(transport: Any) -> None:
+    """Something is sent every few seconds, and the kernel gives up when nobody acknowledges it
+    (TCP_USER_TIMEOUT, tcp(7)): by itself it tries for a quarter of an hour, and paramiko for
+    one."""
+    transport.set_keepalive(SILENCE // 3)
+    if isinstance(transport.sock, socket.socket):  # a ProxyCommand has none
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE * 1000)
 
 
 def _patient(open_session: Callable[..., Any]) -> Callable[..., Any]:

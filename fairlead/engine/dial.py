@@ -7,6 +7,7 @@ those of https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Contain
 import http.client
 import io
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -34,10 +35,11 @@ class NoAnswer(Exception):
 
 
 class _Stream(io.RawIOBase):
-    """What nc prints, out of the frames of the exec; `last_words` is what it said to stderr."""
+    """What nc prints, out of the frames of the exec, until `deadline`; `last_words` is what it said
+    to stderr."""
 
-    def __init__(self, socket: Any) -> None:
-        self._socket = socket
+    def __init__(self, socket: Any, deadline: float) -> None:
+        self._socket, self._deadline = socket, deadline
         self._frames = b""
         self._text = b""
         self.last_words = b""
@@ -47,6 +49,8 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._text:
+            if time.monotonic() > self._deadline:
+                raise TimeoutError
             received = self._socket.recv(65_536)
             if not received:
                 return 0
@@ -93,14 +97,14 @@ def dial(
     inside: Container, address: tuple[str, int], request: bytes, *, host: str, timeout: float
 ) -> Answer:
     """The answer of `address`, asked from inside the container. Raises NoAnswer, HostUnreachable,
-    EngineError. `timeout` is seconds for each read."""
+    EngineError. `timeout` is seconds for the answer to begin, and for all of it."""
     api = inside.client.api  # type: ignore[union-attr] # a container from a client has one
     with engine_errors(host, f"ask {address[0]}:{address[1]} from {inside.name}"):
         command = ["nc", address[0], str(address[1])]
         started = api.exec_create(inside.id, command, stdin=True, stdout=True, stderr=True)
         raw = api.exec_start(started["Id"], socket=True)
     socket: Any = getattr(raw, "_sock", raw)  # a unix socket is wrapped, an SSH channel is not
-    stream = _Stream(socket)
+    stream = _Stream(socket, time.monotonic() + timeout)
     try:
         socket.settimeout(timeout)
         socket.sendall(request)

@@ -5,14 +5,24 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import httpx
 
 from fairlead.config import Environment, Smoke
 from fairlead.errors import HealthCheckFailed
 
-LARGEST = 20_000  # characters of an answer that are looked at
+LARGEST = 20_000  # characters of an answer that are shown
+LIMIT = 1_048_576  # bytes of an answer that are read
+PATIENCE = 10.0  # seconds for an answer to begin, for silence, and for all of it
 LOST = (502, 503, 504)  # the proxy's own words for "nobody answered me"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: httpx.Headers
+    text: str
 
 
 class Outside:
@@ -32,16 +42,46 @@ class Outside:
         self.base = f"{'https' if secure else 'http'}://{address}:{port}"
         verify = ssl.create_default_context(cadata=authority.decode() if authority else None)
         self._client = httpx.Client(
-            base_url=self.base, verify=verify, timeout=10, follow_redirects=False, trust_env=False
+            base_url=self.base,
+            verify=verify,
+            timeout=PATIENCE,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"Accept-Encoding": "identity"},  # a small answer may not become a large one
         )
 
-    def get(self, path: str, domain: str | None = None) -> httpx.Response:
-        """Raises httpx.HTTPError when there is no answer."""
+    def get(self, path: str, domain: str | None = None) -> Answer:
+        """What came of the first MiB within 10 s. Raises httpx.HTTPError when there is no answer,
+        or no end of it."""
         host = domain or self.domain
-        return self._client.get(path, headers={"Host": host}, extensions={"sni_hostname": host})
+        extensions = {"sni_hostname": host}
+        with self._client.stream(
+            "GET", path, headers={"Host": host}, extensions=extensions
+        ) as answer:
+            body = _read(answer, time.monotonic() + PATIENCE)
+            return Answer(answer.status_code, answer.headers, _text(body, answer.charset_encoding))
 
     def close(self) -> None:
         self._client.close()
+
+
+def _read(answer: httpx.Response, deadline: float) -> bytes:
+    body = bytearray()
+    for piece in answer.iter_raw():
+        body += piece
+        if len(body) >= LIMIT:
+            break
+        if time.monotonic() > deadline:
+            raise httpx.ReadTimeout(f"it did not end its answer in {PATIENCE:g} s")
+    return bytes(body[:LIMIT])
+
+
+def _text(body: bytes, encoding: str | None) -> str:
+    """In the encoding that it names, where Python knows that as one of text."""
+    try:
+        return body.decode(encoding or "utf-8", "replace")
+    except (LookupError, ValueError):
+        return body.decode("utf-8", "replace")
 
 
 def check(outside: Outside, smoke: Smoke) -> None:
@@ -52,7 +92,7 @@ def check(outside: Outside, smoke: Smoke) -> None:
         answer = outside.get(smoke.path, smoke.domain)
     except httpx.HTTPError as error:
         raise HealthCheckFailed(url, f"gave no answer at {outside.base}: {error}") from error
-    problem = wrong(smoke, answer.status_code, answer.headers, answer.text, outside.redact)
+    problem = wrong(smoke, answer.status, answer.headers, answer.text, outside.redact)
     if problem:
         raise HealthCheckFailed(url, problem)
 
@@ -122,7 +162,7 @@ class Probe:
 
     def _one(self, outside: Outside) -> None:
         try:
-            lost = outside.get(self._path).status_code in LOST
+            lost = outside.get(self._path).status in LOST
         except httpx.HTTPError:
             lost = True
         self.lost += lost

@@ -21,6 +21,7 @@ from fairlead.engine.outside import LARGEST, excerpt
 from fairlead.engine.proxy import ProxyOnHost
 from fairlead.engine.target import (
     LABEL,
+    PREVIEW,
     Target,
     archive,
     container,
@@ -29,7 +30,7 @@ from fairlead.engine.target import (
     prefix,
     rendered,
 )
-from fairlead.errors import ContainerFailed, EngineError, ProxyError
+from fairlead.errors import ContainerFailed, EngineError, HostUnreachable, ProxyError
 from fairlead.model import Image
 
 Say = Callable[[str], None]
@@ -39,6 +40,7 @@ Login = Callable[[], tuple[str, SecretStr] | None]
 # the same, but an engine that was killed takes what it finds running for stopped by hand.
 KEEP_RUNNING: Any = {"Name": "always"}
 STAY_STOPPED: Any = {"Name": "no"}
+RESTART = 20.0  # seconds that an engine may take to come back
 TAIL = 20  # lines of a container's log that an error shows
 
 
@@ -59,11 +61,32 @@ class Site:
         self._login = login
         self.address = host.outside
         self.environment = environment
-        self.client: docker.DockerClient = connect(host)
+        self._where = host
         self._config = config
         self._turn = 0  # grows with each interruption; what began before it ends
         self._prefix = prefix(config, environment)
-        self.proxy = ProxyOnHost(self.client, self._prefix, environment, self.host)
+        self._use(connect(host))
+
+    def _use(self, client: docker.DockerClient) -> None:
+        self.client = client
+        self.proxy = ProxyOnHost(client, self._prefix, self.environment, self.host)
+
+    def connect_again(self, patience: float = RESTART) -> None:
+        """What was open may lead nowhere any more; an engine that restarts is waited for.
+
+        Raises HostUnreachable.
+        """
+        self.close()
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                self._use(connect(self._where, called=self.host))
+            except HostUnreachable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+            else:
+                return
 
     def close(self) -> None:
         self.client.close()
@@ -198,9 +221,14 @@ class Site:
             for network in self.client.networks.list(names=[f"^{self._prefix}$"]):
                 network.remove()
 
-    def end_jobs(self) -> list[str]:
-        """Kill and remove one-off containers that a dead run left; their names."""
-        left = self.containers("job")
+    def end_jobs(self, *, but_previews: bool = False) -> list[str]:
+        """Kill and remove one-off containers that a run has left; their names. A preview is no
+        release: it may go on beside one."""
+        left = [
+            found
+            for found in self.containers("job")
+            if not (but_previews and _origin(found) == PREVIEW)
+        ]
         for found in left:
             self._remove(found)
         return [found.name or "" for found in left]

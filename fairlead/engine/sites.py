@@ -23,6 +23,7 @@ def put_back(
 
     def one(site: Site) -> None:
         site.interrupt()
+        site.connect_again()
         site.end_jobs()
         if previous is None:
             site.clear(say)

@@ -15,6 +15,7 @@ from fairlead.errors import ConfigError
 from fairlead.model import Image
 
 LABEL = "fairlead."
+PREVIEW = 0  # the origin of what no release is made for
 LOGS = {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}}
 
 

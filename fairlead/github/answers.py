@@ -6,6 +6,7 @@ Only what is used is read, and only that has to be as GitHub describes it.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -40,10 +41,25 @@ class Deployment(_Shape):
     payload: Any = None
 
 
+class Account(_Shape):
+    login: str
+
+
 class Comment(_Shape):
+    """`user` is None where the account is gone."""
+
     id: Id
     body: str | None = None
     html_url: str
+    user: Account | None = None
+
+
+class _Viewer(_Shape):
+    viewer: Account
+
+
+class _ViewerAnswer(_Shape):
+    data: _Viewer
 
 
 class DeploymentStatus(_Shape):
@@ -66,6 +82,14 @@ class _Comparison(_Shape):
 
 class _Repository(_Shape):
     full_name: str
+
+
+class _Signature(_Shape):
+    date: str
+
+
+class _Commit(_Shape):
+    committer: _Signature
 
 
 class _CommitStatus(_Shape):
@@ -123,6 +147,11 @@ def read_deployments(answer: object) -> list[Deployment]:
     return [read_deployment(one) for one in answer]
 
 
+def read_login(answer: object) -> str:
+    """Of GraphQL's answer."""
+    return _read(_ViewerAnswer, answer, "an account").data.viewer.login
+
+
 def read_comment(answer: object) -> Comment:
     return _read(Comment, answer, "a comment")
 
@@ -153,6 +182,16 @@ def read_created(answer: object) -> int:
 def read_apart(answer: object) -> Apart:
     found = _read(_Comparison, answer, "a comparison")
     return Apart(found.ahead_by, found.behind_by)
+
+
+def read_committed_at(answer: object) -> datetime:
+    """A time without a zone is in UTC: GitHub gives no other."""
+    date = _read(_Commit, answer, "a commit").committer.date
+    try:
+        found = datetime.fromisoformat(date)
+    except ValueError as error:
+        raise BadAnswer("with a commit that is none (committer.date: no time)") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _as_check(status: _CommitStatus) -> Check:

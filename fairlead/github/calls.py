@@ -21,7 +21,7 @@ Query = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`path` is below the API's address; `body` is sent as JSON."""
+    """`path` is below the API's address, or an address; `body` is sent as JSON."""
 
     method: str
     path: str
@@ -46,6 +46,11 @@ def list_commit_statuses(repository: str, sha: str, page: int) -> Call:
     """
     query: Query = {"per_page": PAGE, "page": page}
     return Call("GET", f"/repos/{repository}/commits/{sha}/status", query)
+
+
+def get_commit(repository: str, sha: str) -> Call:
+    """https://docs.github.com/en/rest/git/commits#get-a-commit-object"""
+    return Call("GET", f"/repos/{repository}/git/commits/{sha}")
 
 
 def compare(repository: str, base: str, head: str) -> Call:
@@ -136,6 +141,13 @@ def create_commit_status(
         "target_url": target_url or None,
     }
     return Call("POST", f"/repos/{repository}/statuses/{sha}", body=body)
+
+
+def who_am_i(graphql: str) -> Call:
+    """`graphql` is the address. REST's /user is refused to the tokens of apps and of workflows.
+    https://docs.github.com/en/graphql/reference/queries#viewer
+    """
+    return Call("POST", graphql, body={"query": "{ viewer { login } }"})
 
 
 def list_comments(repository: str, issue: int, page: int) -> Call:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -79,6 +80,10 @@ class GitHubClient:
         )
         return [*runs, *statuses]
 
+    def committed_at(self, sha: str) -> datetime:
+        """When it was committed, by the clock of whoever did."""
+        return self._ask(calls.get_commit(self.repository, sha), answers.read_committed_at)
+
     def apart(self, base: str, head: str) -> Apart:
         """How far `head` is from `base`, each a SHA or a branch."""
         return self._ask(calls.compare(self.repository, base, head), answers.read_apart)
@@ -91,6 +96,10 @@ class GitHubClient:
     def last_status(self, deployment: int) -> DeploymentStatus | None:
         call = calls.last_deployment_status(self.repository, deployment)
         return self._ask(call, answers.read_last_status)
+
+    def login(self) -> str:
+        """The account whose token this is, as its comments name it."""
+        return self._ask(calls.who_am_i(self._requester.graphql_url), answers.read_login)
 
     def comments(self, issue: int) -> list[Comment]:
         """Of an issue or a pull request, the oldest first."""

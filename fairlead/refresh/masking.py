@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 
 from fairlead.database.backup.beside import connected, elsewhere
 from fairlead.database.backup.swap import belongings, give
@@ -21,23 +22,24 @@ def mask_rows(run: Refreshing) -> None:
     """Raises MaskingIncomplete, MaskingUnfit, MaskingFailed, LeaseLost."""
     with run.phase(PhaseName.MASK) as step:
         seen = run.seen
-        done = mask(run.made, seen.masking, seen.key, say=_now_and_then(run, step))
+        done = mask(run.made, seen.masking, seen.key, say=_now_and_then(step))
         for name in done.unknown:
             step.say(f"there is no column for the rule {name}")
         run.note(tables=done.tables, masked_columns=done.columns, emptied_tables=done.emptied)
         step.detail = f"{done.columns} columns of {done.tables} tables"
 
 
-def _now_and_then(run: Refreshing, step: StepLog) -> Callable[[str], None]:
-    """A line a table is too much of 200 tenants."""
-    done, told = 0, time.monotonic()
+def _now_and_then(step: StepLog) -> Callable[[str], None]:
+    """A line a table is too much of 200 tenants. It is said by threads, in our context: so the log
+    goes where that of the flow goes."""
+    done, told, ours = 0, time.monotonic(), copy_context()
 
     def say(line: str) -> None:
         nonlocal done, told
         done += 1
         if time.monotonic() - told > EVERY:
             told = time.monotonic()
-            step.say(f"{line}, the {done}th table")
+            ours.copy().run(step.say, f"{line}; {done} tables so far")
 
     return say
 

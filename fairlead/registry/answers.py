@@ -11,9 +11,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 REVISION = "org.opencontainers.image.revision"
+CREATED = "org.opencontainers.image.created"
 MANIFESTS = frozenset(
     {
         "application/vnd.oci.image.manifest.v1+json",
@@ -26,6 +28,7 @@ INDEXES = frozenset(
         "application/vnd.docker.distribution.manifest.list.v2+json",
     }
 )
+NO_IMAGE_BEFORE = datetime(2013, 3, 1, tzinfo=UTC)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _CODE = re.compile(r"[A-Z][A-Z_]{1,39}")
@@ -42,10 +45,20 @@ class BadAnswer(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a tag is now. `revision` is the label org.opencontainers.image.revision, where set."""
+    """What a tag is now. `revision` is the label org.opencontainers.image.revision, where set;
+    `built_at` when the image was made, where it says that."""
 
     digest: str
     revision: str | None
+    built_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What an image says of how it was made: from which commit, and when."""
+
+    revision: str | None
+    built_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,32 @@ def descriptor_digest(descriptor: object, what: str) -> str:
 
 def annotated_revision(index: Manifest) -> str | None:
     return _revision(index.content.get("annotations"), "an annotation")
+
+
+def annotated_time(index: Manifest) -> datetime | None:
+    annotations = index.content.get("annotations")
+    return _moment(annotations.get(CREATED)) if isinstance(annotations, dict) else None
+
+
+def made_at(raw: bytes) -> datetime | None:
+    """When the image was made, from its config: the later of what its label and what its builder
+    says. Each may be a base image's, or a constant for the sake of builds that can be repeated."""
+    whole = parse_object(raw, "an image config")
+    config = whole.get("config")
+    labels = config.get("Labels") if isinstance(config, dict) else None
+    label = labels.get(CREATED) if isinstance(labels, dict) else None
+    known = [moment for moment in map(_moment, (label, whole.get("created"))) if moment]
+    return max(known, default=None)
+
+
+def _moment(value: object) -> datetime | None:
+    """A time of RFC 3339 after Docker was there; anything else is nobody's word."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        known = moment is not None and moment.tzinfo is not None and moment > NO_IMAGE_BEFORE
+    except (ValueError, OverflowError):
+        return None
+    return moment if known else None
 
 
 def labelled_revision(raw: bytes) -> str | None:

@@ -15,14 +15,17 @@ from fairlead.registry.answers import (
     DIGEST,
     TAG,
     BadAnswer,
+    Made,
     Manifest,
     Resolved,
     annotated_revision,
+    annotated_time,
     common_revision,
     config_digest,
     digest_of,
     error_codes,
     labelled_revision,
+    made_at,
     parse_manifest,
     platform_digests,
 )
@@ -82,7 +85,7 @@ class Registry:
             raise translated(BadAnswer("at /v2/, but not as a registry"), self.host, self._username)
 
     def resolve(self, image: str, tag: str) -> Resolved:
-        """The digest and revision of `tag` (end-3, end-2).
+        """The digest of `tag`, its revision, and when it was made (end-3, end-2).
 
         The digest is that of the bytes that came, and has to be the one the registry claims. The
         revision of an index is its annotation, else the label that all its platforms agree on.
@@ -91,7 +94,8 @@ class Registry:
         _checked(TAG, tag, "tag")
         with self._conversation(image, tag) as client:
             manifest = _manifest(client, tag)
-            return Resolved(manifest.digest, _revision(client, manifest))
+            made = _made(client, manifest)
+            return Resolved(manifest.digest, made.revision, made.built_at)
 
     def add_tag(self, image: str, digest: str, tag: str) -> None:
         """Puts the manifest of `digest` under `tag` too, byte for byte (end-7); safe to run twice.
@@ -188,24 +192,26 @@ def _manifest(client: Client, reference: str) -> Manifest:
     return manifest
 
 
-def _revision(client: Client, manifest: Manifest) -> str | None:
+def _made(client: Client, manifest: Manifest) -> Made:
     if not manifest.is_index:
-        return _label(client, manifest)
+        return _labelled(client, manifest)
     annotated = annotated_revision(manifest)
     if annotated is not None:
-        return annotated
+        return Made(annotated, annotated_time(manifest))
     images = [_manifest(client, digest) for digest in platform_digests(manifest)]
-    return common_revision(_label(client, image) for image in images)
+    made = [_labelled(client, image) for image in images]
+    moments = [one.built_at for one in made if one.built_at]
+    return Made(common_revision(one.revision for one in made), max(moments, default=None))
 
 
-def _label(client: Client, manifest: Manifest) -> str | None:
+def _labelled(client: Client, manifest: Manifest) -> Made:
     digest = config_digest(manifest)
     if digest is None:
-        return None
+        return Made(None, None)
     raw = client.blob(digest)
     if digest_of(raw) != digest:
         raise BadAnswer(f"with {digest_of(raw)} for the config {digest}")
-    return labelled_revision(raw)
+    return Made(labelled_revision(raw), made_at(raw))
 
 
 def _is_missing(exc: Exception) -> bool:

@@ -22,6 +22,7 @@ from fairlead.pending import count_words
 from fairlead.previewing import NOBODY_KNOWS, NOTHING
 from fairlead.report.markdown import fenced, text
 
+TOGETHER = "all of them are one transaction in each tenant: what one locks stays locked to the end"
 LONGEST = 60_000  # characters: GitHub takes no comment of more than 65,536
 
 
@@ -29,7 +30,7 @@ LONGEST = 60_000  # characters: GitHub takes no comment of more than 65,536
 class Previewed:
     """A preview and what it is of: `sha` to `environment`; tables of more than `large` bytes count
     as large; `policy` is what becomes of a release with something unsafe; `pending` says how many
-    there are."""
+    there are. `together`: all migrations of a tenant are one transaction."""
 
     project: str
     environment: str
@@ -38,6 +39,7 @@ class Previewed:
     large: float
     policy: str
     pending: str
+    together: bool
 
     @property
     def what(self) -> str:
@@ -45,19 +47,26 @@ class Previewed:
 
 
 def previewed(config: Config, environment: str, sha: str, plan: Plan) -> Previewed:
-    settings = config.environment(environment).migrations
     if plan.preview and plan.pending:
         pending = count_words(plan.pending)
     else:
         pending = NOTHING if plan.anything is False else NOBODY_KNOWS
+    return of(config, environment, sha, plan.preview, pending)
+
+
+def of(
+    config: Config, environment: str, sha: str, preview: Preview | None, pending: str
+) -> Previewed:
+    settings = config.environment(environment).migrations
     return Previewed(
         project=config.project,
         environment=environment,
         sha=sha,
-        preview=plan.preview,
+        preview=preview,
         large=settings.large,
         policy=settings.unsafe,
         pending=pending,
+        together=config.migrations.tenants == "fast",
     )
 
 
@@ -91,7 +100,7 @@ def preview_text(given: Previewed) -> str:
         lines += ["", _title(given, stage)]
         for migration in stage.migrations:
             lines += _migration_lines(stage, migration)
-        lines += _untouched(stage)
+        lines += (f"  {line}" for line in _remarks(given, stage))
     return "\n".join(lines)
 
 
@@ -139,7 +148,7 @@ def _markdown(given: Previewed, *, details: bool) -> Iterator[str]:
         yield ""
         for migration in stage.migrations:
             yield from _migration_markdown(stage, migration)
-        yield from (f"{inline(line)}\n" for line in _untouched(stage))
+        yield from (f"{inline(line)}\n" for line in _remarks(given, stage))
         yield "</details>"
         yield ""
     if _stages(given):
@@ -228,11 +237,12 @@ def _shows(migration: PreviewedMigration) -> bool:
     return bool(migration.statements or migration.code or migration.broke) or not migration.tried
 
 
-def _untouched(stage: Stage) -> list[str]:
-    count = sum(not _shows(migration) for migration in stage.migrations)
-    if not count:
-        return []
-    return [f"  and {count} more, which change{'s' if count == 1 else ''} no table here"]
+def _remarks(given: Previewed, stage: Stage) -> Iterator[str]:
+    shown = [migration for migration in stage.migrations if _shows(migration)]
+    if count := len(stage.migrations) - len(shown):
+        yield f"and {count} more, which change{'s' if count == 1 else ''} no table here"
+    if stage.schema and given.together and len(shown) > 1 and all(one.atomic for one in shown):
+        yield TOGETHER
 
 
 def _title(given: Previewed, stage: Stage) -> str:

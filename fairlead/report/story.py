@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fairlead.database.preview.model import preview_of
 from fairlead.model import Backup, Image, Release, ReleaseKind, Step, StepName
 from fairlead.project import Project
+from fairlead.report import preview
 from fairlead.report.preview import Previewed
 from fairlead.telling import failed_step
 
@@ -81,16 +82,8 @@ def _preview(project: Project, release: Release) -> Previewed | None:
     kept = project.store.previews.of(release.id)
     if kept is None:
         return None
-    settings = project.config.environment(release.environment).migrations
-    return Previewed(
-        project=release.project,
-        environment=release.environment,
-        sha=release.sha,
-        preview=preview_of(kept.body),
-        large=settings.large,
-        policy=settings.unsafe,
-        pending=kept.pending,
-    )
+    body = preview_of(kept.body)
+    return preview.of(project.config, release.environment, release.sha, body, kept.pending)
 
 
 def _stays(project: Project, release: Release) -> Sequence[str]:

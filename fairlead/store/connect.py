@@ -7,11 +7,13 @@ from fairlead.store import embedded
 from fairlead.store.applied import AppliedBefores
 from fairlead.store.approvals import Approvals
 from fairlead.store.backups import Backups
+from fairlead.store.commits import Commits
 from fairlead.store.database import Database
 from fairlead.store.deliveries import Deliveries
 from fairlead.store.drifts import Drifts
 from fairlead.store.leases import Leases
 from fairlead.store.ledger import Ledger
+from fairlead.store.metrics import Counts
 from fairlead.store.outbox import Outbox
 from fairlead.store.placements import Placements
 from fairlead.store.previews import Previews
@@ -30,6 +32,8 @@ class Store:
         self.releases = Releases(self.database)
         self.steps = Steps(self.database)
         self.ledger = Ledger(self.database)
+        self.commits = Commits(self.database)
+        self.counts = Counts(self.database)
         self.placements = Placements(self.database)
         self.leases = Leases(self.database)
         self.approvals = Approvals(self.database)

@@ -1,16 +1,18 @@
 """Connections to the store's PostgreSQL, and the one place that translates psycopg's errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from fairlead.errors import StoreEncoded, StoreUnreachable
+from fairlead.errors import StoreBehind, StoreEncoded, StoreUnreachable
 from fairlead.store import schema
 
+Result = TypeVar("Result")
 PATIENCE = 15.0  # seconds to wait for a store that restarts, before giving up
 NO_URL = "(not a PostgreSQL URL)"
 
@@ -38,7 +40,7 @@ class Database:
     def ready(self) -> None:
         """Connect once, migrate when behind, open the pool.
 
-        Raises StoreUnreachable, StoreEncoded.
+        Raises StoreUnreachable, StoreEncoded, StoreBehind.
         """
         if address(self.conninfo) == NO_URL:  # what psycopg says of it repeats it, password and all
             raise StoreUnreachable(NO_URL, "what FAIRLEAD_STORE_URL holds cannot be read")
@@ -47,12 +49,18 @@ class Database:
                 encoding = connection.info.parameter_status("server_encoding")
                 if encoding != "UTF8":  # SQL_ASCII gives bytes back, the others not all of a text
                     raise StoreEncoded(address(self.conninfo), str(encoding))
-                current = schema.is_current(connection)
+                current, role = schema.is_current(connection), connection.info.user
             if not current:
-                schema.migrate(self.conninfo)
+                self._migrate(role)
         except psycopg.Error as error:
             raise self._unreachable(error) from error
         self._pool.open()
+
+    def _migrate(self, role: str) -> None:
+        try:
+            schema.migrate(self.conninfo)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise StoreBehind(address(self.conninfo), role) from error
 
     def close(self) -> None:
         self._pool.close()
@@ -65,6 +73,19 @@ class Database:
                 yield connection
         except (psycopg.OperationalError, PoolTimeout, PoolClosed) as error:
             raise self._unreachable(error) from error
+
+    def surely(self, act: Callable[[psycopg.Connection[DictRow]], Result]) -> Result:
+        """`act` in one transaction, and once more where that was lost: a store that restarts is
+        waited for. Nobody knows then whether it had been committed, so it has to come to the same
+        made twice. Raises StoreUnreachable."""
+        try:
+            with self.transaction() as connection:
+                return act(connection)
+        except StoreUnreachable as error:
+            if isinstance(error.__cause__, PoolTimeout | PoolClosed):
+                raise  # it has been waited for
+        with self.transaction() as connection:
+            return act(connection)
 
     def _unreachable(self, error: Exception) -> StoreUnreachable:
         reason = str(error).strip().splitlines() or [type(error).__name__]

@@ -43,20 +43,22 @@ class Leases:
 
     def renew(self, project: str, environment: str, fencing: int, ttl: float) -> None:
         """A heartbeat. Raises LeaseLost when somebody else has it, or nobody."""
-        with self._database.transaction() as connection:
-            done = connection.execute(_RENEW, (ttl, project, environment, fencing))
-            if done.rowcount != 1:
-                raise LeaseLost(environment, fencing)
+        done = self._database.surely(
+            lambda connection: connection.execute(_RENEW, (ttl, project, environment, fencing))
+        )
+        if done.rowcount != 1:
+            raise LeaseLost(environment, fencing)
 
     def release(self, project: str, environment: str, fencing: int) -> None:
         """Give it back; one that was lost already is left alone."""
-        with self._database.transaction() as connection:
-            connection.execute(
+        self._database.surely(
+            lambda connection: connection.execute(
                 "update lease set holder = null, release = null, acquired_at = null, "
                 "heartbeat_at = null, expires_at = null "
                 "where project = %s and environment = %s and fencing = %s",
                 (project, environment, fencing),
             )
+        )
 
     def unlock(self, project: str, environment: str) -> Lease | None:
         """Take the lease from whoever holds it, and say who that was. The fencing number grows,

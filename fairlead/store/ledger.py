@@ -48,8 +48,8 @@ class Ledger:
         with self._database.transaction() as connection:
             for image in images:
                 connection.execute(
-                    "insert into image (release, service, repository, tag, digest, revision) "
-                    "values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
+                    "insert into image (release, service, repository, tag, digest, revision, "
+                    "built_at) values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
                     (
                         release,
                         image.service,
@@ -57,6 +57,7 @@ class Ledger:
                         image.tag,
                         image.digest,
                         image.revision,
+                        image.built_at,
                     ),
                 )
 
@@ -71,7 +72,7 @@ class Ledger:
     def images(self, release: int) -> list[Image]:
         with self._database.transaction() as connection:
             rows = connection.execute(
-                "select service, repository, tag, digest, revision from image "
+                "select service, repository, tag, digest, revision, built_at from image "
                 "where release = %s order by service",
                 (release,),
             ).fetchall()

@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from fairlead.errors import ServedAlready
 from fairlead.model import Release, ReleaseKind, ReleaseState, Request
 from fairlead.store.database import Database
 
@@ -38,7 +39,7 @@ class Releases:
         origin: int | None = None,
     ) -> Release:
         """The unfinished release of the lease `fencing`; the constraint
-        `release_one_unfinished` refuses a second one."""
+        `release_one_unfinished` refuses a second one. Raises ServedAlready."""
         with self._database.transaction() as connection:
             row = connection.execute(
                 f"""
@@ -50,7 +51,7 @@ class Releases:
                   (select max(id) from release where project = %(project)s
                      and environment = %(environment)s and state = 'succeeded'),
                   %(fencing)s, %(config)s, %(config_digest)s, %(flow_run)s)
-                returning {COLUMNS}
+                on conflict (request) do nothing returning {COLUMNS}
                 """,
                 {
                     **_asked(request),
@@ -62,7 +63,8 @@ class Releases:
                     "origin": origin,
                 },
             ).fetchone()
-            assert row is not None
+            if row is None:
+                raise self._served(request)
             connection.execute(
                 "update lease set release = %s where project = %s and environment = %s "
                 "and fencing = %s",
@@ -129,7 +131,9 @@ class Releases:
     def refuse(
         self, request: Request, *, project: str, error: str, flow_run: str | None
     ) -> Release:
-        """A release that never began, because of what another one does there or has left."""
+        """A release that never began, because of what another one does there or has left.
+
+        Raises ServedAlready."""
         with self._database.transaction() as connection:
             row = connection.execute(
                 f"""
@@ -139,12 +143,18 @@ class Releases:
                 values (%(project)s, %(environment)s, %(sha)s, %(kind)s, %(source)s,
                   %(requested_by)s, %(requested_via)s, %(reason)s, %(request)s, 0, '{{}}', '',
                   %(flow_run)s, 'refused', %(error)s, now())
-                returning {COLUMNS}
+                on conflict (request) do nothing returning {COLUMNS}
                 """,
                 {**_asked(request), "project": project, "error": error, "flow_run": flow_run},
             ).fetchone()
-        assert row is not None
+        if row is None:
+            raise self._served(request)
         return as_release(row)
+
+    def _served(self, request: Request) -> ServedAlready:
+        before = self.of_request(request.id or "")
+        assert before is not None, "nothing else is in conflict with it"
+        return ServedAlready(before.id, before.state)
 
     def end(
         self,
@@ -160,8 +170,9 @@ class Releases:
         `requests` is (answered, lost). `connection` joins a transaction that is open.
         """
         if connection is None:
-            with self._database.transaction() as own:
-                self.end(release, state, error=error, requests=requests, connection=own)
+            self._database.surely(
+                lambda own: self.end(release, state, error=error, requests=requests, connection=own)
+            )
             return
         answered, lost = requests or (None, None)
         connection.execute(

@@ -18,15 +18,23 @@ class Steps:
 
     def begin(self, release: int, name: StepName) -> int:
         """Write the intent; the number of the attempt."""
-        with self._database.transaction() as connection:
-            row = connection.execute(
-                "insert into step (release, name, attempt) select %(release)s, %(name)s, "
-                "coalesce(max(attempt), 0) + 1 from step "
-                "where release = %(release)s and name = %(name)s returning attempt",
-                {"release": release, "name": name},
+        attempt = self._database.surely(
+            lambda connection: connection.execute(
+                "select coalesce(max(attempt), 0) + 1 as next from step "
+                "where release = %s and name = %s",
+                (release, name),
             ).fetchone()
-        assert row is not None
-        return int(row["attempt"])
+        )
+        assert attempt is not None
+        number = int(attempt["next"])
+        self._database.surely(
+            lambda connection: connection.execute(
+                "insert into step (release, name, attempt) values (%s, %s, %s) "
+                "on conflict do nothing",
+                (release, name, number),
+            )
+        )
+        return number
 
     def end(
         self,
@@ -40,13 +48,14 @@ class Steps:
         log_tail: str = "",
     ) -> None:
         """Write the outcome."""
-        with self._database.transaction() as connection:
-            connection.execute(
+        self._database.surely(
+            lambda connection: connection.execute(
                 "update step set outcome = %s, detail = %s, error = %s, log_tail = %s, "
                 "ended_at = clock_timestamp() "
                 "where release = %s and name = %s and attempt = %s and outcome is null",
                 (outcome, detail, error, log_tail, release, name, attempt),
             )
+        )
 
     def details(self, project: str, environment: str, name: StepName, *, after: int) -> list[str]:
         """What that step did to the database in each release since, where it did anything that was

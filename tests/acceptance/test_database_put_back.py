@@ -98,7 +98,7 @@ def test_a_migration_that_fails_in_one_tenant_is_reversed_in_the_others(running_
 
 def test_what_a_killed_release_has_migrated_is_reversed_by_settling(running_shop: Shop) -> None:
     shop = running_shop
-    goes_back(shop, "reverse", lease_ttl=3)
+    goes_back(shop, "reverse", lease_ttl=6)
     before = schema(shop)
     with gates(shop) as closed, releasing(shop, "v2") as flow:
         closed.after(StepName.CHECK_DATA)
@@ -108,7 +108,7 @@ def test_what_a_killed_release_has_migrated_is_reversed_by_settling(running_shop
         closed.forget()
         dead = flow.release()
         assert schema(shop) != before
-        assert settled(shop, wait=10) == (
+        assert settled(shop, wait=60) == (
             f"Release {dead.id} ({dead.sha[:7]}): The process that made it died during check_data; "
             f"no container was changed. T{REVERSED[1:]}."
         )

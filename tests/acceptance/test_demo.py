@@ -87,7 +87,7 @@ class Demo:
             *(str(found.name) for found in engine.containers.list(all=True, ignore_removed=True)),
             *(str(found.name) for found in engine.networks.list()),
             *(str(found.name) for found in engine.volumes.list()),
-            *(tag for found in engine.images.list() for tag in found.tags),
+            *(tag for found in engine.api.images() for tag in found["RepoTags"] or ()),
             *(str(self.home) for _ in range(self.home.exists())),
         ]
         return [name for name in names if name.startswith((*mine, str(self.home)))] + self.running()

@@ -1,11 +1,11 @@
 """The application of the integration tests: one file, real HTTP, ends well on SIGTERM.
 
 What it does wrong is baked into its image: BEHAVIOUR is `good`, `exits` (at once, with 3), `sick`
-(its health never comes), `bug` (/ answers 500 while its health is fine), `deaf` (ignores SIGTERM),
-`tells` (prints its whole environment and exits with 3), `blurts` (/ answers 500 and all of it),
-`picky` (exits with 3 where there is a file /data/broken).
-`python3 app.py migrate` does what MIGRATE says: `good`, `fail` (exit code 7), `hang`, `shout`
-(prints its whole environment and succeeds).
+(its health never comes), `waits` (it comes with a file /go), `bug` (/ answers 500 while its health
+is fine), `deaf` (ignores SIGTERM), `tells` (prints its whole environment and exits with 3),
+`blurts` (/ answers 500 and all of it), `picky` (exits with 3 where there is a file /data/broken).
+`python3 app.py migrate` does what MIGRATE says: `good`, `fail` (exit code 7), `hang`, `waits` (for
+a file /go), `shout` (prints its whole environment and succeeds).
 """
 
 import base64
@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 BEHAVIOUR = os.environ.get("BEHAVIOUR", "good")
 VERSION = os.environ.get("VERSION", "?")
+GO = Path("/go")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -30,6 +31,8 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         if url.path == "/healthz" and BEHAVIOUR == "sick":
             self.answer(503, "sick")
+        elif url.path == "/healthz" and BEHAVIOUR == "waits" and not GO.exists():
+            self.answer(503, "waits")
         elif url.path == "/healthz":
             self.answer(200, "well")
         elif url.path == "/slow":
@@ -114,6 +117,8 @@ def migrate() -> None:
         sys.exit(7)
     if wanted == "hang":
         time.sleep(3600)
+    while wanted == "waits" and not GO.exists():
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ class Bench:
         """One service behind the proxy of one environment, quick to check."""
         return {
             "project": self.project,
-            "lease_ttl": 3,
+            "lease_ttl": 6,
             "registry": {"host": self.registry, "insecure": True},
             "proxy": {"image": self.proxy_image},
             "services": {
@@ -280,7 +280,7 @@ class Bench:
     def clean(self) -> None:
         """Remove what this project left on the engine."""
         label: dict[str, Any] = {"label": f"fairlead.project={self.project}"}
-        for container in self.engine.containers.list(all=True, filters=label):
+        for container in self.engine.containers.list(all=True, filters=label, ignore_removed=True):
             container.remove(force=True, v=True)
         for network in self.engine.networks.list(filters=label):
             network.remove()

@@ -12,6 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -50,6 +51,7 @@ class Gates:
     """Closed gates on the way of the test's flows: where a step's intent or outcome is written."""
 
     def __init__(self, store_url: str) -> None:
+        self._store_url = store_url
         self._connection = psycopg.connect(store_url, autocommit=True)
         self._connection.execute(_GATES)
         self._connection.execute("select pg_advisory_lock(1)")
@@ -89,6 +91,11 @@ class Gates:
         self.forget()
         self._connection.execute("select pg_advisory_unlock(1)")
 
+    def connect_again(self) -> None:
+        """After a restart of the store, which has ended everybody's waiting."""
+        self.close()
+        self._connection = psycopg.connect(self._store_url, autocommit=True)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -107,14 +114,18 @@ class FlowProcess:
     saves of each start is most of it."""
 
     def __init__(self, bench: Bench, flow: str, **parameters: Any) -> None:
-        self.request = str(uuid.uuid4())
+        self.request = str(parameters.pop("request_id", uuid.uuid4()))
         self._bench = bench
-        self._output = bench.folder / f"{self.request}.log"
+        self._output = bench.folder / f"{uuid.uuid4()}.log"
         asked = {**parameters, "requested_by": "tester", "request_id": self.request}
         self.process = _FORKS.Process(
-            target=run_flow, args=(bench.environ, flow, asked, str(self._output))
+            target=self.runs(), args=(bench.environ, flow, asked, str(self._output))
         )
         self.process.start()
+
+    def runs(self) -> Callable[..., None]:
+        """What the process does."""
+        return run_flow
 
     def send(self, number: signal.Signals) -> None:
         assert self.process.pid is not None
@@ -204,11 +215,13 @@ def holding(bench: Bench) -> Iterator[None]:
 
 
 class Watch:
-    """Somebody who asks the environment ten times a second, and keeps what came back."""
+    """Somebody who asks the environment ten times a second, and keeps what came back. They come
+    through the file `socket` where given, by another way than this machine's network."""
 
-    def __init__(self, bench: Bench, port: int | None = None) -> None:
+    def __init__(self, bench: Bench, port: int | None = None, socket: Path | None = None) -> None:
         self.answers: list[str] = []
         self._bench, self._port = bench, port or bench.port
+        self._way = httpx.HTTPTransport(uds=str(socket)) if socket else httpx.HTTPTransport()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -216,7 +229,9 @@ class Watch:
     def _run(self) -> None:
         headers = {"Host": f"{self._bench.project}.localhost"}
         where = f"http://127.0.0.1:{self._port}"
-        with httpx.Client(base_url=where, headers=headers, timeout=15, trust_env=False) as client:
+        with httpx.Client(
+            base_url=where, headers=headers, timeout=15, trust_env=False, transport=self._way
+        ) as client:
             while not self._end.wait(0.1):
                 try:
                     answer = client.get("/")
@@ -239,8 +254,8 @@ class Watch:
 
 
 @contextmanager
-def watch(bench: Bench, port: int | None = None) -> Iterator[Watch]:
-    made = Watch(bench, port)
+def watch(bench: Bench, port: int | None = None, socket: Path | None = None) -> Iterator[Watch]:
+    made = Watch(bench, port, socket)
     try:
         yield made
     finally:

@@ -136,18 +136,23 @@ def database_on(server: str, *, rows: int = 1000, owner: str | None = None) -> I
     url = make_conninfo(**{**fields, "dbname": name})
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        try:
-            with psycopg.connect(url, autocommit=True) as there:
-                there.execute(CONTENT.format(rows=rows).encode())
-            yield url
-        finally:
-            found = connection.execute(
-                "select datname from pg_database where starts_with(datname, %s)", (name,)
-            ).fetchall()
-            for (made,) in found:
-                connection.execute(
-                    sql.SQL("drop database {} with (force)").format(sql.Identifier(made))
-                )
+    try:
+        with psycopg.connect(url, autocommit=True) as there:
+            there.execute(CONTENT.format(rows=rows).encode())
+        yield url
+    finally:
+        _drop_all(server, name)
+
+
+def _drop_all(server: str, prefix: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        found = connection.execute(
+            "select datname from pg_database where starts_with(datname, %s)", (prefix,)
+        ).fetchall()
+        for (made,) in found:
+            connection.execute(
+                sql.SQL("drop database {} with (force)").format(sql.Identifier(made))
+            )
 
 
 def wrapped(

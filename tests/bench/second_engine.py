@@ -104,6 +104,18 @@ class SecondEngine:
         except (DockerException, OSError):
             return False
 
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Nothing is free on the disk of its own."""
+        ballast = self.data / "ballast"
+        free = os.statvfs(self.data)
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+        try:
+            yield
+        finally:
+            ballast.unlink()
+
     # -- processes ----------------------------------------------------------------------------
 
     def run_inside(self, name: str, command: Sequence[str]) -> None:
@@ -156,6 +168,22 @@ class SecondEngine:
         listening = f"TCP-LISTEN:{there or port},bind=127.0.0.1,reuseaddr"
         self.run_inside(f"to-{port}", forwarding(listening, f"UNIX-CONNECT:{meeting}"))
         self._await(f"from-{port}", meeting.exists)
+
+    def users(self, port: int) -> Path:
+        """A socket file that leads to that port there, for those who come another way than ours."""
+        path = self.folder / f"users-{port}.sock"
+        target = f"TCP:{self.address}:{port}"
+        self.run_inside(f"users-{port}", forwarding(f"UNIX-LISTEN:{path}", target))
+        self._await(f"users-{port}", path.exists)
+        return path
+
+    def cut(self) -> None:
+        """Nothing gets from here to there, and nobody says so."""
+        _call("ip", "-n", self.name, "link", "set", f"{self.name}n", "down")
+
+    def join(self) -> None:
+        _call("ip", "-n", self.name, "link", "set", f"{self.name}n", "up")
+        _call("ip", "-n", self.name, "route", "replace", "default", "via", self.here)
 
     def make_keys(self) -> None:
         """A key for sshd, one for who comes in, and a home in which ssh knows both."""

@@ -23,6 +23,7 @@ from tests.contract.loopback import Answer, Asked, serving
 
 TOKEN = "github_pat_contract_0123456789"
 REPOSITORY = "octocat/shop"
+LOGIN = "release-bot"  # whose token that is
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 DOCUMENT: dict[str, Any] = json.loads(
     (Path(__file__).parent / "github_openapi.json").read_text(encoding="utf-8")
@@ -72,12 +73,21 @@ class FakeGitHub:
             return refused(401, "Bad credentials")
         if not asked.headers.get("User-Agent"):
             return refused(403, "Missing or invalid User Agent string.")
+        if (asked.method, asked.path) == ("POST", "/graphql"):
+            return self._viewer(asked)
         for path, methods in DOCUMENT["paths"].items():
             found = re.fullmatch(_pattern(path), asked.path)
             if found and asked.method.lower() in methods:
                 return self._described(asked, path, found.groupdict())
         self.broken.append(f"{asked.method} {asked.target} is not described")
         return refused(404, "Not Found")
+
+    def _viewer(self, asked: Asked) -> Answer:
+        """The one question of GraphQL that is asked."""
+        if json.loads(asked.body) != {"query": "{ viewer { login } }"}:
+            self.broken.append(f"GraphQL was asked {asked.body!r}")
+        answer = {"data": {"viewer": {"login": LOGIN}}}
+        return Answer(200, JSON, json.dumps(answer).encode())
 
     def _described(self, asked: Asked, path: str, given: Mapping[str, str]) -> Answer:
         operation = DOCUMENT["paths"][path][asked.method.lower()]
@@ -151,6 +161,11 @@ class FakeGitHub:
         whole = _example("repos/compare-commits-with-basehead")
         return 200, {**whole, "ahead_by": max(0, apart), "behind_by": max(0, -apart)}
 
+    def get_commit(self, given: Mapping[str, str], _: Asked) -> tuple[int, Any]:
+        if given["commit_sha"] not in self.commits:
+            return 404, _words("Not Found")
+        return 200, {**_example("git/get-commit"), "sha": given["commit_sha"]}
+
     def list_deployments(self, given: Mapping[str, str], asked: Asked) -> tuple[int, Any]:
         wanted = {key: asked.query[key][0] for key in ("sha", "environment", "task")}
         found = [
@@ -222,6 +237,7 @@ class FakeGitHub:
         if len(body) > 65_536:
             return 422, _words("Validation Failed")
         made = {**_example("issues/create-comment"), "id": id, "body": body, "html_url": url}
+        made["user"]["login"] = LOGIN
         self.comments.setdefault(int(given["issue_number"]), []).append(made)
         return 201, made
 
@@ -252,6 +268,7 @@ _OPERATIONS: dict[str, Callable[[FakeGitHub, Mapping[str, str], Asked], tuple[in
     "checks/list-for-ref": FakeGitHub.list_check_runs,
     "repos/get-combined-status-for-ref": FakeGitHub.get_status,
     "repos/compare-commits-with-basehead": FakeGitHub.compare,
+    "git/get-commit": FakeGitHub.get_commit,
     "repos/list-deployments": FakeGitHub.list_deployments,
     "repos/create-deployment": FakeGitHub.create_deployment,
     "repos/list-deployment-statuses": FakeGitHub.list_deployment_statuses,

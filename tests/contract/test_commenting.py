@@ -57,12 +57,13 @@ def test_one_comment_is_kept_up_to_date(github: Running) -> None:
         "<!-- fairlead preview shop/uat -->\n### three",
     ]
     asked = [(one.method, one.path.partition(REPOSITORY)[2]) for one in fake.asked]
-    assert asked[2:5] == [
+    assert asked[3:7] == [
         ("POST", "/issues/7/comments"),
+        ("POST", ""),
         ("GET", "/issues/7/comments"),
         ("GET", "/issues/7/comments"),
     ]
-    assert asked[5] == ("PATCH", "/issues/comments/1001")
+    assert asked[7] == ("PATCH", "/issues/comments/1001")
 
 
 def test_comment_that_quotes_the_marker_is_not_taken_for_ours(github: Running) -> None:
@@ -74,4 +75,21 @@ def test_comment_that_quotes_the_marker_is_not_taken_for_ours(github: Running) -
     assert [one["body"] for one in fake.comments[7]] == [
         quoted,
         "<!-- fairlead preview shop/dev -->\n### one",
+    ]
+
+
+def test_comment_that_somebody_else_planted_is_left_alone(github: Running) -> None:
+    fake, api = github
+    planted = "<!-- fairlead preview shop/dev -->\nnothing pending"
+    fake.comments[7] = [
+        {**an_answer(), "id": 5, "body": planted},
+        {**an_answer(), "id": 6, "body": planted, "user": None},
+    ]
+    project = open_project(api)
+    comment(project, "dev", 7, "### one")
+    comment(project, "dev", 7, "### two")
+    assert [one["body"] for one in fake.comments[7]] == [
+        planted,
+        planted,
+        "<!-- fairlead preview shop/dev -->\n### two",
     ]

@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -110,6 +111,22 @@ def test_commits_are_compared(github: Running) -> None:
     assert client(api).apart(SHA, NEXT) == Apart(1, 0)
     assert client(api).apart(NEXT, SHA) == Apart(0, 1)
     assert client(api).apart(SHA, SHA) == Apart(0, 0)
+
+
+def test_a_commit_says_when_it_was_made(github: Running) -> None:
+    _, api = github
+    assert client(api).committed_at(SHA) == datetime(2014, 11, 7, 22, 1, 45, tzinfo=UTC)
+    with pytest.raises(GitHubError, match="404 Not Found") as caught:
+        client(api).committed_at(sha_of("nobody's"))
+    assert caught.value.status == 404
+
+
+@pytest.mark.parametrize("date", [None, 7, "yesterday", "0000-00-00T00:00:00Z", {}])
+def test_a_commit_without_a_time_is_told(date: Any) -> None:
+    body = json.dumps({"committer": {"date": date}}).encode()
+    told = pytest.raises(GitHubError, match="with a commit that is none")
+    with serving(lambda _: Answer(200, JSON, body)) as address, told:
+        client(f"http://{address}").committed_at(SHA)
 
 
 def test_a_public_repository_needs_no_token_and_a_branch_may_have_a_slash() -> None:

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
 
@@ -167,6 +168,14 @@ def test_a_config_may_have_no_labels(config: bytes) -> None:
     assert outcome(with_blob(body, config)) == Resolved(
         f"sha256:{hashlib.sha256(body).hexdigest()}", None
     )
+
+
+def test_a_config_may_say_when_the_image_was_made() -> None:
+    config = json.dumps({"created": "2026-01-02T03:04:05Z"}).encode()
+    body = image(config)
+    made = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    assert outcome(with_blob(body, config)) == Resolved(digest, None, made)
 
 
 def test_a_closed_port_refuses() -> None:

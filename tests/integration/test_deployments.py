@@ -222,7 +222,7 @@ def test_one_server_carries_on_when_the_other_is_stopped(stack: Stack, api: Api)
     stack.compose("stop", "--timeout", "5", "server-1")
     # Connections that were open to it may each cost a 502, after which Prefect's client asks again;
     # the servers take turns, so four of them have asked both twice.
-    wait_for(lambda: {asked()[0] for _ in range(4)} == {200}, "the other server", 15)
+    wait_for(lambda: {asked()[0] for _ in range(4)} == {200}, "the other server", 60)
     got = [asked() for _ in range(20)]
     assert [code for code, _ in got] == [200] * 20, (got, stack.compose("logs", "caddy"))
     stack.compose("start", "server-1")

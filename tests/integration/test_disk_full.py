@@ -86,7 +86,7 @@ def on(host: SecondEngine) -> tuple[list[str], list[str]]:
     with closing(host.client()) as client:
         found = client.containers.list(all=True, ignore_removed=True)
         containers = sorted(f"{container.name} {container.status}" for container in found)
-        return containers, sorted(str(image.id) for image in client.images.list())
+        return containers, sorted(str(image["Id"]) for image in client.api.images())
 
 
 def serves(bench: Bench, host: SecondEngine) -> str:

@@ -219,7 +219,7 @@ def test_a_release_whose_process_died_is_told_once_it_is_settled(
             closed.drop_waiting()
             closed.forget()
     due(bench)
-    assert settled(bench, wait=4) is not None
+    assert settled(bench, wait=60) is not None
     assert shown(github) == [
         (first.sha, WHOLE),
         (sha, ["queued", "in_progress", "failure"]),

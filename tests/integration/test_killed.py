@@ -28,7 +28,6 @@ from tests.bench.dying import (
     watch,
 )
 
-TTL = 3
 KEPT = "The database keeps what was migrated."
 
 
@@ -100,9 +99,7 @@ def configure(bench: Bench, group: list[Death]) -> dict[str, int]:
     ports = {death.environment: free_port() for death in group}
     environments = {name: bench.environment(port) for name, port in ports.items()}
     crowd = {"health": {"timeout": PATIENCE}}  # so many start at once, on whatever machine
-    bench.configure(
-        lease_ttl=TTL, services={"web": crowd}, environments={"dev": None, **environments}
-    )
+    bench.configure(services={"web": crowd}, environments={"dev": None, **environments})
     return ports
 
 
@@ -142,7 +139,7 @@ def die(
         until(
             lambda: not bench.read(lambda store: store.leases.live(bench.project)),
             "the leases are free by themselves",
-            seconds=TTL + 1,
+            seconds=60,
         )
         return {name: flow.release() for name, flow in running.items()}
 
@@ -245,7 +242,7 @@ def test_job_of_a_migration_whose_flow_was_killed_is_ended(bench: Bench) -> None
             "The process that made it died during migrate; no container was changed, a job was "
             f"ended: {job}. {KEPT}"
         )
-        assert settled(bench, wait=TTL + 1) == f"Release 1 ({sha[:7]}): {words}"
+        assert settled(bench, wait=60) == f"Release 1 ({sha[:7]}): {words}"
     assert left_on_the_engine(bench, "dev") == []
     (release,) = bench.history()
     assert (release.state, release.error) == (ReleaseState.FAILED, words)
@@ -259,7 +256,7 @@ def test_killed_between_start_and_switch_the_new_containers_are_taken_away(bench
         flow.kill()
         second = flow.release()
         words = f"The process that made it died during deploy; {first.sha[:7]} serves. {KEPT}"
-        assert settled(bench, wait=TTL + 1) == f"Release {second.id} ({sha[:7]}): {words}"
+        assert settled(bench, wait=60) == f"Release {second.id} ({sha[:7]}): {words}"
         assert asking.stop() == ["v1"]
     assert bench.containers() == [f"{bench.project}-dev-web-{first.id}-1"]
     assert bench.history()[0].state is ReleaseState.ROLLED_BACK
@@ -277,7 +274,7 @@ def test_killed_rollback_is_settled_and_can_be_made_again(bench: Bench) -> None:
             closed.forget()
             words = f"The process that made it died during deploy; {second.sha[:7]} serves. {KEPT}"
             dead = flow.release()
-            assert settled(bench, wait=TTL + 1) == f"Release {dead.id} ({dead.sha[:7]}): {words}"
+            assert settled(bench, wait=60) == f"Release {dead.id} ({dead.sha[:7]}): {words}"
             assert bench.serves() == "v2"
         assert bench.rollback().state is ReleaseState.SUCCEEDED
         assert asking.stop() == ["v2", "v1", "v2", "v1"]
@@ -297,7 +294,7 @@ def test_command_whose_flow_was_killed_says_so_and_settle_mends_it(bench: Bench)
             f"Release 1: {sha[:7]} to dev: its process died, and what it left is not put back.",
             "Once its lease is free: fairlead settle dev",
         ]
-    until(lambda: not bench.read(lambda store: store.leases.live(bench.project)), "free", TTL + 1)
+    until(lambda: not bench.read(lambda store: store.leases.live(bench.project)), "free", 60)
     words = (
         "The process that made it died during deploy; nothing had run before it, nothing runs. "
         f"{KEPT}"

@@ -70,14 +70,13 @@ def test_one_of_many_who_ask_at_once_gets_it(store: Store) -> None:
 
 
 def test_heartbeat_keeps_it_beyond_its_time_and_without_one_it_ends(store: Store) -> None:
-    with hold(store, "shop", "dev", ttl=1) as held:
-        time.sleep(1.5)
+    with hold(store, "shop", "dev", ttl=2) as held:
+        time.sleep(3)
         held.guard()
         with pytest.raises(LeaseHeld):
             store.leases.acquire("shop", "dev", "another", 1)
     assert store.leases.acquire("shop", "dev", "one without a heartbeat", 0.5) == 2
-    took = until(lambda: not store.leases.live("shop"), "it has ended", seconds=2)
-    assert took <= 1
+    until(lambda: not store.leases.live("shop"), "it has ended")
     assert store.leases.acquire("shop", "dev", "the next", 30) == 3
 
 

@@ -230,7 +230,7 @@ def test_release_whose_process_died_is_told_once_it_is_settled(
             closed.forget()
     (running,) = channel.shown()
     assert running.startswith(f"*… Release 2: {bench.project} {sha[:7]} to dev is running*")
-    assert settled(bench, wait=4) is not None
+    assert settled(bench, wait=60) is not None
     words = (
         f"The process that made it died during deploy; {first.sha[:7]} serves. "
         "The database keeps what was migrated."

@@ -1,10 +1,13 @@
 """What the command prints: durations, tables, causes; and that a terminal obeys none of it."""
 
+import ast
+import contextlib
 import io
 import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,12 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from fairlead import cli
 from fairlead.cli import COMMANDS, fairlead, following, tables
 from fairlead.cli.context import print_json, took, when
-from fairlead.cli.failing import plain, print_failure
+from fairlead.cli.failing import print_failure
 from fairlead.cli.tables import print_lines, print_table
 from fairlead.errors import ConfigError, StoreUnreachable
 from fairlead.model import Image, Step, StepName, StepOutcome
+from fairlead.plain import plain
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,25 @@ def test_text_of_others_is_shown_without_what_a_terminal_obeys(given: str, shown
 @given(text=st.text())
 def test_nothing_of_any_text_is_obeyed(text: str) -> None:
     assert all(character in "\n\t" or character.isprintable() for character in plain(text))
+
+
+def test_only_two_modules_of_the_command_print_and_they_make_text_plain() -> None:
+    raw = {"click.echo", "click.secho", "print", "sys.stdout.write", "sys.stderr.write"}
+    found = {
+        path.name
+        for path in Path(cli.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in raw
+    }
+    assert found == {"failing.py", "context.py"}, "say it with echo, or with a table"
+
+
+@given(text=st.text())
+def test_nothing_that_is_printed_as_json_is_obeyed(text: str) -> None:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        print_json({text: [text]})
+    assert all(character == "\n" or " " <= character <= "~" for character in printed.getvalue())
 
 
 def test_a_table_shows_its_cells_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,7 +164,8 @@ def test_json_holds_what_the_model_holds(capsys: pytest.CaptureFixture[str]) -> 
     print_json([Image("web", "r/web", "dev-1", "sha256:a"), datetime(2026, 1, 2, tzinfo=UTC)])
     assert capsys.readouterr().out == (
         '[\n  {\n    "service": "web",\n    "repository": "r/web",\n    "tag": "dev-1",\n'
-        '    "digest": "sha256:a",\n    "revision": null\n  },\n  "2026-01-02T00:00:00+00:00"\n]\n'
+        '    "digest": "sha256:a",\n    "revision": null,\n    "built_at": null\n  },\n'
+        '  "2026-01-02T00:00:00+00:00"\n]\n'
     )
 
 
@@ -218,6 +243,17 @@ def test_help_lists_every_command_without_loading_what_they_need() -> None:
     loaded = done.stdout.splitlines()[-1]
     heavy = ("prefect", "docker", "rich", "psycopg", "httpx", "pydantic", "paramiko", "sqlalchemy")
     assert [name for name in heavy if f"'{name}'" in loaded] == []
+
+
+def test_looking_into_the_store_loads_nothing_that_speaks_to_others() -> None:
+    done = run(
+        "import sys\n"
+        "import fairlead.cli.looking, fairlead.cli.measuring, fairlead.cli.tables\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    heavy = ("prefect", "docker", "httpx", "requests", "dxf", "github", "slack_sdk", "paramiko")
+    later = ("alembic", "sqlalchemy", "prometheus_client")
+    assert [name for name in (*heavy, *later) if f"'{name}'" in done.stdout] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

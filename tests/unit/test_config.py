@@ -1,12 +1,15 @@
 """fairlead.toml: what is accepted, each thing that is refused with its words, and what changes."""
 
+import copy
 import datetime
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -290,7 +293,30 @@ DISPATCH = {"secrets": ["env:S"], "repositories": ["acme/shop"]}
 GITHUB = {"repository": "owner/shop", "token": "env:T"}
 CHECKED = {"environments": {"dev": {"require_checks": ["test"]}}}
 
+SOCKET = "whoever has the engine's socket has the host; mount less"
 RULES: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {
+            "services": {
+                "backend": {
+                    "volumes": [
+                        "/var/run/docker.sock:/s",
+                        "/srv/media:/media",
+                        "/run/:/run:ro",
+                        "/srv/../var/./run:/r",
+                        "run:/r",
+                        "//:/host",
+                    ]
+                },
+                "frontend": {"volumes": ["/run/user/7/docker.sock:/s", "/run/user/7:/u"]},
+            },
+            "environments": {"dev": {"hosts": ["unix:///run/user/7/docker.sock"]}},
+        },
+        [
+            *(f"services.backend.volumes[{at}]: {SOCKET}" for at in (0, 2, 3, 5)),
+            *(f"services.frontend.volumes[{at}]: {SOCKET}" for at in (0, 1)),
+        ],
+    ),
     (
         CHECKED,
         ["environments.dev.require_checks: needs github.repository and github.token"],
@@ -811,3 +837,110 @@ def test_one_odd_value_in_a_good_config_is_refused_in_words_or_accepted(
         parse(raw, source="f", folder=Path("/nonexistent"))
     except ConfigError as error:
         assert error.problems  # noqa: PT017 an odd value may be a right one
+
+
+MOST = usual(
+    github=GITHUB,
+    dispatch={**DISPATCH, "actors": ["octocat"], "body_limit": 2048},
+    checks=[{"sql": "select true", "expect": True}],
+    smoke=[{"path": "/", "headers": {"X-A": "b"}}],
+    masking={"key": "env:MASKING_KEY", "rules": {"a.b": "keep", "a.c": {"hash": "email"}}},
+    services={"backend": {"files": [{"path": "/f", "content": "${KEY}"}], "replicas": 2}},
+    environments={
+        "prod": {
+            "freeze": ["fri 16:00 - mon 08:00"],
+            "backup": {"kind": "dump", "place": "s3://a/b", "keep": 2},
+            "notify": {"slack": [{"channel": "#a", "token": "env:T"}]},
+            "approval": "other",
+        }
+    },
+)
+Place = tuple[str | int, ...]
+
+
+def places(value: Any, place: Place = ()) -> list[Place]:
+    """Of every table, list and value below."""
+    inner: list[tuple[str | int, Any]] = []
+    if isinstance(value, dict):
+        inner = list(value.items())
+    elif isinstance(value, list):
+        inner = list(enumerate(value))
+    below = [found for key, one in inner for found in places(one, (*place, key))]
+    return [place, *below] if place else below
+
+
+def changed(raw: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
+    """A copy with something else there."""
+    whole: Any = copy.deepcopy(raw)
+    table = whole
+    for key in place[:-1]:
+        table = table[key]
+    table[place[-1]] = value
+    assert isinstance(whole, dict)
+    return whole
+
+
+WRITABLE = st.recursive(
+    st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.text(st.characters(codec="utf-8"), max_size=20)
+    | st.sampled_from(["env:", "ssh://[", "/\r\nHost: a", "\x1b[31m", "${", "*", "s3://", "."])
+    | st.dates()
+    | st.times(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("config") / "fairlead.toml"
+
+
+def read(file: Path, content: bytes, environ: Mapping[str, str] | None = None) -> Config | None:
+    """None where it is refused, with all of what is wrong in words for a person."""
+    file.write_bytes(content)
+    try:
+        return load(file, environ or {})
+    except ConfigError as error:
+        told = error.problems
+    assert told
+    assert all(problem.strip() for problem in told)
+    return None
+
+
+def test_the_config_that_is_made_odd_is_a_good_one(file: Path) -> None:
+    assert read(file, tomli_w.dumps(MOST).encode()) is not None
+
+
+@given(place=st.sampled_from(places(MOST)), value=WRITABLE)
+def test_any_odd_value_of_a_file_is_refused_in_words_or_can_be_worked_with(
+    place: Place, value: Any, file: Path
+) -> None:
+    config = read(file, tomli_w.dumps(changed(MOST, place, value)).encode())
+    if config is not None:
+        assert config.recorded(config.snapshot()).snapshot() == config.snapshot()
+        for name, environment in config.environments.items():
+            assert re.fullmatch("[0-9a-f]{64}", config.digest(name))
+            assert environment.url.startswith("http")
+
+
+@given(at=st.integers(0, 5000), length=st.integers(0, 200), put=st.binary(max_size=20))
+def test_a_file_that_is_damaged_is_refused_in_words_or_can_be_worked_with(
+    at: int, length: int, put: bytes, file: Path
+) -> None:
+    whole = SHOP.read_bytes()
+    start = at % len(whole)
+    read(file, whole[:start] + put + whole[start + length :])
+
+
+@given(
+    keys=st.lists(st.one_of(KEYS, st.text(max_size=8)), max_size=4),
+    value=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30),
+)
+def test_an_odd_override_is_refused_in_words_or_can_be_worked_with(
+    keys: list[str], value: str, file: Path
+) -> None:
+    name = "__".join(["FAIRLEAD", *(key.upper() for key in keys)])
+    read(file, tomli_w.dumps(MOST).encode(), {name: value})

@@ -1,7 +1,9 @@
 """HTTP through `nc` in a container: the request's bytes, and answers out of the engine's frames."""
 
+import itertools
 import struct
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -9,6 +11,7 @@ from docker.models.containers import Container
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead.engine import dial as dial_module
 from fairlead.engine.dial import Answer, NoAnswer, build_request, dial
 
 
@@ -123,6 +126,19 @@ def test_an_answer_without_a_length_ends_with_the_connection() -> None:
 def test_a_body_is_read_to_a_limit() -> None:
     body = b"x" * 1_500_000
     assert len(dialled(Socket(frame(b"HTTP/1.0 200 OK\r\n\r\n" + body))).body) == 1_048_576
+
+
+@pytest.mark.parametrize("beginning", [b"", WELL[:-4], b"HTTP/1.0 200 OK\r\n\r\n"])
+def test_an_answer_that_never_ends_is_given_up(
+    beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte a second: each comes in time."""
+    clock = itertools.count()
+    monkeypatch.setattr(dial_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    drip = Socket(*([frame(beginning)] if beginning else []), *[frame(b"x")] * 100)
+    with pytest.raises(NoAnswer, match="no answer in time"):
+        dialled(drip)
+    assert len(drip.pieces) > 90
 
 
 def test_what_is_no_utf8_can_still_be_shown() -> None:

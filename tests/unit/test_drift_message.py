@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fairlead.notify import DriftNotice
 from fairlead.notify.drift_message import build_drift_message
+from tests.bench import hostile
 
 COMMAND = "All of it: `fairlead drift prod`"
 
@@ -70,3 +73,24 @@ def test_a_host_full_of_drift_fits_into_a_message() -> None:
     (lines,) = [block["text"]["text"] for block in told["blocks"][1:2]]
     assert len(lines) < 3000
     assert lines.splitlines()[-1] == "and 42 more"
+
+
+TEXT = hostile.HOSTILE | st.sampled_from(["<!here>", "&" * 4000, "😀" * 4000])
+LINES = st.lists(TEXT, max_size=20).map(tuple)
+
+
+@given(
+    st.builds(
+        DriftNotice,
+        project=st.just("shop"),
+        environment=st.just("prod"),
+        new=LINES,
+        behind=TEXT,
+        gone=LINES,
+        left=st.integers(0, 99),
+        next_step=TEXT,
+        url=TEXT | TEXT.map("https://x.example/".__add__),
+    )
+)
+def test_whatever_hosts_and_containers_are_called_is_harmless(notice: DriftNotice) -> None:
+    assert hostile.wrong_for_slack(build_drift_message(notice)) == []

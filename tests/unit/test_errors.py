@@ -202,6 +202,11 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         "Name yours (--config FILE, or FAIRLEAD_CONFIG), or write one: fairlead init",
     ),
     (
+        errors.ServedAlready(7, "succeeded"),
+        3,
+        "This request was served by release 7: succeeded.\nLook: fairlead show 7",
+    ),
+    (
         errors.WaitsForApproval("prod", 7),
         6,
         "Release 7 to prod waits for somebody to approve it.\n"
@@ -316,6 +321,13 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         3,
         "The database of dev at h:5432/d does not let us in: no such database.\n"
         f"Mend the way to it or its password, {CHECK} dev",
+    ),
+    (
+        errors.StoreBehind("h:1/d", "flow"),
+        3,
+        "The schema of the store at h:1/d is older than this Fairlead, and flow may not change it."
+        "\nRun this version once as the database's owner: FAIRLEAD_STORE_URL=… fairlead status; "
+        "and then deployments/postgres/roles.sql again.",
     ),
     (
         errors.StoreEncoded("db:5432/fairlead", "SQL_ASCII"),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import hypothesis
 import pytest
 from markdown_it import MarkdownIt
 
@@ -22,6 +23,7 @@ from fairlead.database.preview.model import (
     preview_of,
 )
 from fairlead.report.preview import Previewed, preview_json, preview_markdown, preview_text
+from tests.bench import hostile
 
 ORDER, PERSON = Table("public", "order"), Table("public", "person")
 SHRINK = Statement(
@@ -168,11 +170,23 @@ def given(preview: Preview | None = PREVIEW, pending: str = "4 migrations pendin
         large=LARGE,
         policy="approve",
         pending=pending,
+        together=True,
     )
 
 
 def test_terminal_shows_first_what_is_unsafe_then_each_statement() -> None:
     assert preview_text(given()) == TEXT
+
+
+def test_tenants_keep_the_locks_of_one_migration_through_the_next() -> None:
+    one, two = (PreviewedMigration("shop", name, statements=(SHRINK,)) for name in ("2", "3"))
+    words = "all of them are one transaction in each tenant: what one locks stays locked to the end"
+    both = given(Preview(stages=(Stage("acme", 3, (one, two)),)))
+    assert preview_text(both).endswith(f"\n  {words}")
+    assert words in preview_markdown(both).replace("\\", "")
+    for preview in (Stage("acme", 3, (one,)), Stage("", 0, (one, two))):
+        assert words not in preview_text(given(Preview(stages=(preview,))))
+    assert words not in preview_text(replace(both, together=False))
 
 
 def test_markdown_says_the_same() -> None:
@@ -215,8 +229,8 @@ def test_preview_that_could_not_be_tried_says_so_and_what_to_grant() -> None:
 HOSTILE = "x```\n</details>\n<!-- fairlead preview shop/prod -->\n@octocat closes #1 \x1b[31m\u202e"
 
 
-@pytest.mark.parametrize("text", [HOSTILE, "`" * 12 + "\n" + HOSTILE])
-def test_hostile_text_stays_text(text: str) -> None:
+def written(text: str) -> Preview:
+    """With this wherever others have a word."""
     migration = PreviewedMigration(
         text,
         text,
@@ -231,8 +245,18 @@ def test_hostile_text_stays_text(text: str) -> None:
             ),
         ),
     )
-    preview = Preview(stages=(Stage(text, 2, (migration,)),), unwritten=(text,), checks=(text,))
-    shown = preview_markdown(given(preview))
+    return Preview(stages=(Stage(text, 2, (migration,)),), unwritten=(text,), checks=(text,))
+
+
+@hypothesis.given(hostile.HOSTILE)
+def test_a_preview_is_built_the_same_whatever_others_wrote(text: str) -> None:
+    built = hostile.structure(preview_markdown(given(written(f"x{text}x"))))
+    assert built == hostile.structure(preview_markdown(given(written("xx"))))
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "`" * 12 + "\n" + HOSTILE])
+def test_hostile_text_stays_text(text: str) -> None:
+    shown = preview_markdown(given(written(text)))
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(shown)
     fences = [token for token in tokens if token.type == "fence"]
     outside = "\n".join(token.content for token in tokens if token.type == "inline")

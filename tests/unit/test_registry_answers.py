@@ -1,6 +1,7 @@
 """What a registry's answers mean, and what is no question to a registry."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from fairlead.registry import Registry
 from fairlead.registry.answers import (
     BadAnswer,
     Manifest,
+    annotated_time,
     common_revision,
     config_digest,
     digest_of,
     error_codes,
     labelled_revision,
+    made_at,
     parse_manifest,
     platform_digests,
 )
@@ -40,6 +43,49 @@ def entry(digit: str, platform: str, media_type: str = MANIFEST) -> dict[str, An
         "size": 7,
         "platform": {"os": system, "architecture": architecture},
     }
+
+
+LABEL = "org.opencontainers.image.created"
+
+
+def config(created: Any = None, label: Any = None) -> bytes:
+    return json.dumps({"created": created, "config": {"Labels": {LABEL: label}}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("created", "label", "made"),
+    [
+        ("2026-01-02T03:04:05.123456789Z", None, datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)),
+        # the label is a base image's
+        ("2026-01-02T03:04:05Z", "2025-06-01T00:00:00Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        # a build that can be repeated
+        ("1970-01-01T00:00:00Z", "2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("1980-01-01T00:00:01Z", None, None),
+        ("2026-01-02T03:04:05", None, None),
+        ("2026-01-02T05:04:05+02:00", "", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("now", 7, None),
+        (None, ["2026-01-02T03:04:05Z"], None),
+        ("0001-01-01T00:00:00+23:59", "9999-99-99T00:00:00Z", None),
+    ],
+)
+def test_an_image_says_when_it_was_made(created: Any, label: Any, made: datetime | None) -> None:
+    assert made_at(config(created, label)) == made
+
+
+@given(value=st.text() | st.datetimes().map(str) | st.integers() | st.none())
+def test_nothing_that_it_says_instead_is_an_error(value: Any) -> None:
+    found = made_at(config(value, value))
+    assert found is None or found.tzinfo is not None
+
+
+def test_an_index_says_when_it_was_made() -> None:
+    annotated = index()
+    assert annotated_time(annotated) is None
+    annotations = {"annotations": {LABEL: "2026-01-02T03:04:05Z"}}
+    raw = json.dumps({"manifests": [], **annotations}).encode()
+    assert annotated_time(parse_manifest(raw, INDEX, None)) == datetime(
+        2026, 1, 2, 3, 4, 5, tzinfo=UTC
+    )
 
 
 def test_the_digest_is_that_of_the_bytes() -> None:

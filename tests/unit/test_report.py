@@ -1,6 +1,5 @@
 """What people read of a release in Prefect, whole; and that no text of others does anything."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,8 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from fairlead.model import (
     Backup,
@@ -34,6 +31,7 @@ from fairlead.report import (
 from fairlead.report.markdown import fenced, link, table, text
 from fairlead.run import HEAD, TAIL, StepLog
 from fairlead.status import Status
+from tests.bench.hostile import HOSTILE, read, structure, words
 
 OLD, NEW = "1a2b3c4" + "0" * 33, "5e6f7a8" + "0" * 33
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -380,47 +378,6 @@ def test_the_environments_are_a_row_each() -> None:
 
 # -- nothing is obeyed -----------------------------------------------------------------------
 
-MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-HOSTILE = st.one_of(
-    st.text(),
-    st.text(alphabet="`*_~[]()<>!&|:@#\\/-+=\"' \n\ta1.;"),
-    st.sampled_from(
-        [
-            "<script>alert(1)</script>",
-            "[x](javascript:alert(1))",
-            "![x](https://evil.example/x.png)",
-            "| a | b |\n| --- | --- |",
-            "# heading\n- list\n> quote\n1. one",
-            "&lt;b&gt; &#60;b&#62;",
-            "@channel <@U123> owner/shop#1",
-            "https://evil.example www.evil.example a@evil.example",
-            "```\nout of the block\n```",
-            "\x1b[31mred\x1b[0m \u202eturned \u200bhidden",
-            "[evil]: https://evil.example",
-        ]
-    ),
-)
-
-
-def flat(tokens: Sequence[Token]) -> Iterator[Token]:
-    for token in tokens:
-        yield token
-        yield from flat(token.children or [])
-
-
-def read(markdown: str) -> list[Token]:
-    return list(flat(MARKDOWN.parse(markdown)))
-
-
-def structure(markdown: str) -> list[tuple[str, str]]:
-    """What it is made of, with where links lead, and without any text."""
-    parts = [(token.type, str(token.attrs.get("href", ""))) for token in read(markdown)]
-    return [part for part in parts if part[0] not in {"text", "softbreak"}]
-
-
-def words(markdown: str) -> str:
-    return "".join(token.content for token in read(markdown) if token.type == "text")
-
 
 @given(HOSTILE)
 def test_text_of_others_has_no_structure(hostile: str) -> None:
@@ -493,6 +450,19 @@ def test_a_report_is_built_the_same_whatever_others_wrote(
     assert told(reason, who, detail, log, name) == told("", "", "", "", "")
 
 
+@given(HOSTILE, HOSTILE, HOSTILE)
+def test_a_row_of_the_environments_is_built_the_same_whatever_others_wrote(
+    now: str, who: str, host: str
+) -> None:
+    def told(*texts: str) -> list[list[tuple[str, str]]]:
+        now, who, host = (f"x{given}x" for given in texts)
+        status = Status("dev", NEW, 12, BEGAN, who, [host], [], now)
+        (row,) = environment_rows([status], {"dev": "https://dev.example/"})
+        return [structure(f"- {cell}") for cell in row.values()]
+
+    assert told(now, who, host) == told("", "", "")
+
+
 @given(HOSTILE)
 def test_the_plan_is_only_what_was_said_before_the_first_command(said: str) -> None:
     def told(words: str) -> str:
@@ -520,3 +490,12 @@ def test_the_history_keeps_how_a_log_began_and_how_it_ended() -> None:
         f"LINE {HEAD + 2}",
     ]
     assert log.kept.splitlines()[-1] == "AND ANOTHER"
+
+
+def test_a_line_of_a_step_reaches_logs_without_what_a_terminal_obeys(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = StepLog(StepName.MIGRATE, str)
+    with caplog.at_level("INFO", "fairlead"):
+        log.say("\x1b]0;title\x07\x1b[31mred\u202e")
+    assert caplog.messages == ["migrate: ]0;title[31mred"]

@@ -40,6 +40,7 @@ def test_postgres_password_is_in_a_file_only() -> None:
             "POSTGRES_INITDB_ARGS": "--locale=C.UTF-8 --encoding=UTF8",
         },
         files={"/etc/stand-postgres-password": "secret"},
+        shared_memory=2**30,
     )
     assert "secret" not in repr(service)
 

@@ -67,10 +67,12 @@ def drill(
 
 @contextmanager
 def _scratch(job: Job) -> Iterator[str]:
+    """No connection is kept open meanwhile: a server that restarts would end it."""
     name = scratch_name(job.backup)
     with connected(job.conninfo, job.name, job.left) as connection:
         create_like(connection, job.source.database, name)
-        try:
-            yield name
-        finally:
+    try:
+        yield name
+    finally:
+        with connected(job.conninfo, job.name, job.left) as connection:
             drop(connection, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterable, List, Set
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 from .connections import Connections
 
@@ -14,61 +14,67 @@ BATCH = 500
 LINES = """
 with space as materialized (
   select oid, nspname, quote_ident(nspname) || '.' as prefix
-  from pg_namespace where nspname = any(%s)
+  from pg_namespace where nspname = any(%(schemas)s)
 ), relation as materialized (
   select c.* from pg_class c join space on space.oid = c.relnamespace
   where c.relkind not in ('i', 'I', 't')
+), wanted as materialized (
+  select * from relation where %(names)s::text[] is null or relname = any(%(names)s)
 ), gap as materialized (
   select a.attrelid, array_agg(a.attnum) as dropped
   from relation c join pg_attribute a on a.attrelid = c.oid
   where a.attnum > 0 and a.attisdropped group by a.attrelid
-), part (space, line) as (
-  select c.relnamespace, concat_ws(' ', 'relation', c.relkind, c.relname, c.relpersistence,
-    c.relrowsecurity, c.relispartition, array_to_string(c.reloptions, ','),
+), part (space, name, line) as (
+  select c.relnamespace, c.relname, concat_ws(' ', 'relation', c.relkind, c.relname,
+    c.relpersistence, c.relrowsecurity, c.relispartition, array_to_string(c.reloptions, ','),
     case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end)
-  from relation c
+  from wanted c
   union all
-  select c.relnamespace, concat_ws(' ', 'column', c.relname,
+  select c.relnamespace, c.relname, concat_ws(' ', 'column', c.relname,
     a.attnum - case when gap.dropped is null then 0
       else (select count(*) from unnest(gap.dropped) d where d < a.attnum) end, a.attname,
     format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
     nullif(a.attcollation, t.typcollation)::text,
     case when a.atthasdef then (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d
       where d.adrelid = a.attrelid and d.adnum = a.attnum) end)
-  from relation c join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
+  from wanted c join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
     left join gap on gap.attrelid = c.oid
   where c.relkind in ('r', 'p', 'f') and a.attnum > 0 and not a.attisdropped
   union all
-  select c.relnamespace, concat_ws(' ', 'constraint', c.relname, k.conname, k.convalidated, DEFINED)
-  from pg_constraint k join relation c on c.oid = k.conrelid
+  select c.relnamespace, c.relname, concat_ws(' ', 'constraint', c.relname, k.conname,
+    k.convalidated, DEFINED)
+  from pg_constraint k join wanted c on c.oid = k.conrelid
     left join relation other on other.oid = k.confrelid and other.relnamespace = c.relnamespace
     left join gap on gap.attrelid = k.conrelid left join gap away on away.attrelid = other.oid
   union all
-  select c.relnamespace, concat_ws(' ', 'index', x.relname, 'on', c.relname, i.indisvalid,
-    i.indisunique, i.indisprimary, i.indimmediate, i.indnkeyatts, DISTINCT_NULLS,
+  select c.relnamespace, c.relname, concat_ws(' ', 'index', x.relname, 'on', c.relname,
+    i.indisvalid, i.indisunique, i.indisprimary, i.indimmediate, i.indnkeyatts, DISTINCT_NULLS,
     i.indclass, i.indoption, i.indcollation, x.relam, array_to_string(x.reloptions, ','),
     COLUMNS(i.indkey, gap),
     pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid))
-  from relation c join pg_index i on i.indrelid = c.oid join pg_class x on x.oid = i.indexrelid
+  from wanted c join pg_index i on i.indrelid = c.oid join pg_class x on x.oid = i.indexrelid
     left join gap on gap.attrelid = c.oid
   union all
-  select c.relnamespace, concat_ws(' ', 'sequence', c.relname, format_type(s.seqtypid, null),
-    s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcycle)
-  from pg_sequence s join relation c on c.oid = s.seqrelid
+  select c.relnamespace, c.relname, concat_ws(' ', 'sequence', c.relname,
+    format_type(s.seqtypid, null), s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcycle)
+  from pg_sequence s join wanted c on c.oid = s.seqrelid
   union all
-  select c.relnamespace, concat_ws(' ', 'trigger', t.tgenabled, pg_get_triggerdef(t.oid))
-  from pg_trigger t join relation c on c.oid = t.tgrelid
+  select c.relnamespace, c.relname,
+    concat_ws(' ', 'trigger', t.tgenabled, pg_get_triggerdef(t.oid))
+  from pg_trigger t join wanted c on c.oid = t.tgrelid
   where not t.tgisinternal
   union all
-  select p.pronamespace, concat_ws(' ', 'function', pg_get_functiondef(p.oid))
+  select p.pronamespace, '', concat_ws(' ', 'function', pg_get_functiondef(p.oid))
   from pg_proc p where p.pronamespace in (select oid from space) and p.prokind in ('f', 'p')
   union all
-  select t.typnamespace, concat_ws(' ', 'type', t.typtype, t.typname,
+  select t.typnamespace, '', concat_ws(' ', 'type', t.typtype, t.typname,
     format_type(t.typbasetype, t.typtypmod), e.enumsortorder, e.enumlabel)
   from pg_type t left join pg_enum e on e.enumtypid = t.oid
   where t.typnamespace in (select oid from space) and t.typtype in ('d', 'e')
-), neutral (nspname, line) as (
-  select nspname, case when strpos(line, prefix) = 0 then line else
+  union all
+  select relnamespace, null, count(*)::text from relation group by relnamespace
+), neutral (nspname, name, line) as (
+  select nspname, name, case when strpos(line, prefix) = 0 then line else
     replace(replace(replace(replace(line, ' ' || prefix, ' '), '(' || prefix, '('),
       '''' || prefix, ''''), '::' || prefix, '::') end
   from part join space on space.oid = part.space
@@ -93,27 +99,38 @@ PRINTED = (
     'select nspname, md5(string_agg(line collate "C", chr(10) order by line collate "C"))'
     " from neutral group by nspname"
 )
+NAMED = "select nspname, name, line from neutral where name is not null"
 # Compiling the query takes longer than running it.
 SETTINGS = "set local search_path = pg_catalog; set local jit = off; set local work_mem = '64MB'"
 EMPTY = ""  # of a schema with nothing in it
 
 
-def fingerprints(free: Connections, schemas: Iterable[str]) -> Dict[str, str]:
-    """By schema."""
+def fingerprints(
+    free: Connections, schemas: Iterable[str], names: Optional[Iterable[str]] = None
+) -> Dict[str, str]:
+    """By schema. Of the relations only those with one of these `names`, with the number of all."""
     wanted = list(schemas)
+    only = None if names is None else list(names)
     found = dict.fromkeys(wanted, EMPTY)
     size = min(BATCH, -(-len(wanted) // free.number)) or 1
     parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-    for rows in free.each(lambda connection, part: _rows(connection, RAW, PRINTED, part), parts):
+    for rows in free.each(lambda connection, part: _rows(connection, PRINTED, part, only), parts):
         found.update(rows)
     return found
+
+
+def changed(connection: Any, one: str, other: str) -> Set[str]:
+    """The relations in which the two schemas differ, by name."""
+    lines: Dict[str, Set[Tuple[str, str]]] = {one: set(), other: set()}
+    for schema, name, line in _rows(connection, NAMED, [one, other]):
+        lines[schema].add((name, line))
+    return {name for name, _ in lines[one] ^ lines[other]}
 
 
 def difference(connection: Any, usual: str, other: str) -> List[str]:
     """What only one of the two schemas has: - in `usual`, + in `other`."""
     lines: Dict[str, Set[str]] = {usual: set(), other: set()}
-    found = _rows(connection, WRITTEN, "select nspname, line from neutral", [usual, other])
-    for schema, line in found:
+    for schema, _, line in _rows(connection, NAMED, [usual, other], defined=WRITTEN):
         lines[schema].add(line)
     only = [f"- {line}" for line in lines[usual] - lines[other]]
     return sorted(only + [f"+ {line}" for line in lines[other] - lines[usual]])
@@ -126,14 +143,20 @@ def _lines(defined: str, version: int) -> str:
     return re.sub(r"COLUMNS\((.*?), (.*?)\)", lambda found: PLACES.format(*found.groups()), whole)
 
 
-def _rows(connection: Any, defined: str, asked: str, schemas: List[str]) -> List[Any]:
+def _rows(
+    connection: Any,
+    asked: str,
+    schemas: List[str],
+    names: Optional[List[str]] = None,
+    defined: str = RAW,
+) -> List[Any]:
     """With nothing on the search path PostgreSQL writes every name with its schema."""
     connection.ensure_connection()
     query = _lines(defined, connection.connection.info.server_version) + asked
     with connection.connection.cursor() as cursor:
         cursor.execute("begin; " + SETTINGS)
         try:
-            cursor.execute(query, [schemas])
+            cursor.execute(query, {"schemas": schemas, "names": names})
             return list(cursor.fetchall())
         finally:
             cursor.execute("rollback")

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import Any, ContextManager, Dict, List, NamedTuple, Optional
+from typing import Any, ContextManager, Dict, List, NamedTuple, Optional, Set
 
 from . import catalog, graph, project, script, signals
 from .attempt import FAILED, Outcome, attempt
@@ -23,12 +23,13 @@ from .states import LINES, State, read
 
 class Way(NamedTuple):
     """How the tenants of one state go: `body` is the SQL for each of those `left` where nothing
-    but SQL is needed."""
+    but SQL is needed, `changed` the relations that it changes."""
 
     state: State
     recipe: Recipe
     body: Optional[str]
     left: List[Tenant]
+    changed: Set[str]
 
 
 class Run:
@@ -117,7 +118,7 @@ class Run:
             return None
         here = set(waiting)
         left = [tenant for tenant in state.tenants if tenant in here]
-        return Way(state, recipe, script.body(recipe), left)
+        return Way(state, recipe, script.body(recipe), left, _changed(recipe, left))
 
     def _replay(self, free: Connections, way: Way, body: str) -> None:
         work = Replay(way.recipe, body, self.lock, free)
@@ -166,10 +167,12 @@ class Run:
             again = self.ledger.take(work(tenant), number)
 
     def _compare(self, free: Connections, ways: List[Way]) -> None:
-        """Each looks like the canary it was made like, unless SQL of the project sees to it."""
+        """What was changed looks like that of the canary it was made like, unless SQL of the
+        project sees to it."""
         done = {tenant.schema for tenant in self.ledger.done}
         canaries = [way.recipe.canary for way in ways]
-        prints = catalog.fingerprints(free, [*canaries, *done.difference(canaries)])
+        names = set().union(*(way.changed for way in ways))
+        prints = catalog.fingerprints(free, [*canaries, *done.difference(canaries)], names)
         for way in ways:
             usual = way.recipe.canary
             here = [tenant.schema for tenant in way.left if tenant.schema in done]
@@ -177,6 +180,13 @@ class Run:
             if odd:
                 lines = catalog.difference(project.connection(), usual, odd[0])[:LINES]
                 tell("differs", tenants=odd, usual=usual, lines=lines)
+
+
+def _changed(recipe: Recipe, left: List[Tenant]) -> Set[str]:
+    """Before, the canary was like those that are left."""
+    if not left:
+        return set()
+    return catalog.changed(project.connection(), recipe.canary, left[0].schema)
 
 
 def stock(tenant: Tenant) -> Outcome:
