@@ -81,7 +81,7 @@ create table {name}.django_session (key text primary key, data text);
 insert into {name}.django_session select md5(i::text), repeat('session ', 20)
   from generate_series(1, 50) i;
 """
-ROWS_OF_A_MEGABYTE = 465  # customers, with what belongs to them
+ROWS_OF_A_MEGABYTE = 560  # customers, with what belongs to them
 RULES: dict[str, Any] = {
     "tenant.id": "keep",
     "tenant.schema_name": "keep",

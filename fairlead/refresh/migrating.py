@@ -10,6 +10,7 @@ from fairlead.database.backup.beside import connected
 from fairlead.database.checks.look import look_after, look_before
 from fairlead.database.migrate import chosen
 from fairlead.database.migrate import migrate as run_migrations
+from fairlead.database.refresh.analyze import analyze
 from fairlead.database.tenants.fast import Watch
 from fairlead.engine.at_once import at_once
 from fairlead.engine.site import Site
@@ -86,8 +87,8 @@ def check_data(run: Refreshing) -> None:
             step.say(f"was so in production: {line}")
         if after.problems:
             raise run.failed("the data does not pass once it is migrated", tuple(after.problems))
+        analyze(run.made, run.row.session, run.settings.jobs, run.left)
         with connected(run.made, run.row.session, run.left) as connection:
-            connection.execute("analyze")
             size = connection.execute("select pg_database_size(current_database()) as bytes")
             row = size.fetchone()
         run.note(new_bytes=row["bytes"] if row else None, checks=len(run.project.config.checks))
