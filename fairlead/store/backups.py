@@ -60,8 +60,7 @@ class Backups:
         return self._written(
             f"""
             update backup set state = 'proven', place = %s, bytes = %s, manifest = %s,
-              proven_at = clock_timestamp(), ended_at = clock_timestamp(),
-              drilled_at = case when %s then clock_timestamp() end
+              proven_at = now(), ended_at = now(), drilled_at = case when %s then now() end
             where id = %s and state = 'running' returning {COLUMNS}
             """,
             (place, bytes, manifest, drilled, backup),
