@@ -53,6 +53,11 @@ def test_all_connections_together_read_no_faster(
     assert sum(counts) / 1e6 / took <= 2 * 1.1
 
 
+def test_a_limit_that_nothing_reaches_is_none(newest: str) -> None:
+    with limited(newest, 1_000_000) as way:
+        assert read(way, MEGABYTES) == MEGABYTES * 10**6
+
+
 def test_without_a_limit_nothing_is_between(newest: str) -> None:
     threads = threading.active_count()
     with limited(newest, 0) as same:

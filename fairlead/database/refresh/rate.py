@@ -22,7 +22,7 @@ Address = tuple[str, int] | str  # of a port, or of a Unix socket
 MB = 1e6
 CHUNK = 65_536
 AHEAD = 0.1  # seconds' worth that may lie in the kernel's buffer: beyond that the server waits
-SMALLEST = 65_536  # bytes of that buffer
+SMALLEST, LARGEST = 65_536, 16_777_216  # bytes of that buffer
 PATIENCE = 10  # seconds to connect
 BACKLOG = 128
 
@@ -128,7 +128,7 @@ class _Relay:
     def _upstream(self) -> socket.socket:
         """Its buffer is small, so that the server does not send ahead of what may come."""
         server = _socket_for(self._server)
-        room = max(SMALLEST, int(self._bucket.rate * AHEAD))
+        room = min(LARGEST, max(SMALLEST, int(self._bucket.rate * AHEAD)))
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         server.settimeout(PATIENCE)
