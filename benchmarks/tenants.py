@@ -178,9 +178,9 @@ def measure(bench: Bench, found: Found, size: int, given: argparse.Namespace) ->
 
 def head_only(bench: Bench, found: Found, size: int, rounds: int) -> None:
     """Many tenants, none of which has anything to do."""
-    bench.base(size)
-    bench.at_head(size)
-    many = Many(bench.python, bench.copy(SCHEMA), bench.server.url(f"head_{size}"))
+    url = bench.server.url(bench.base(size))
+    many = Many(bench.python, bench.copy(SCHEMA), url)
+    bench.ours(many)
     for _ in range(rounds):
         found.run(size, "nothing pending", OURS, partial(bench.ours, many))
 
