@@ -79,6 +79,8 @@ def look(run: Refreshing) -> None:
 def check_refresh(project: Project, environment: str) -> str:
     """What would be read; nothing is written. Raises as `look` does."""
     settings = wanted(project, environment, "")
+    if project.store.releases.current(project.config.project, environment) is None:
+        return f"not before something is released to {environment}"
     with way_to(project, environment) as target, way_of_source(project, environment) as source:
         pair = Pair(
             project=project,

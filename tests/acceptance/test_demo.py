@@ -135,6 +135,7 @@ def test_demo_tells_its_story_and_leaves_nothing(demo: Demo, engine: docker.Dock
         ("v3", "dev", "rolled back"),
         ("v4", "dev", "failed"),
     ]
+    assert "ok      uat: refresh: not before something is released to uat\n" in told
     proven = re.findall(r"verify_build .*  (backend \w+, frontend \w+)", told)
     assert len(set(proven[:3])) == 1, "the digests of dev, uat and prod are the same"
     assert len(set(proven)) == 4
