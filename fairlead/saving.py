@@ -20,7 +20,7 @@ from fairlead.database.backup.bucket import SCHEME, BucketPlace
 from fairlead.database.backup.estimate import expected
 from fairlead.database.backup.folder import FolderPlace
 from fairlead.database.backup.job import Job
-from fairlead.database.backup.make import Place, address_of, clear, make
+from fairlead.database.backup.make import Place, address_of, clear, clear_server, make
 from fairlead.database.backup.programs import programs_for
 from fairlead.database.backup.retention import to_remove
 from fairlead.database.backup.source import Source, check_locks, check_may_create, look_at
@@ -242,15 +242,17 @@ def place_of(project: Project, environment: str, where: str | None = None) -> Pl
 
 
 def clear_left(project: Project, environment: str, conninfo: str, say: Say) -> None:
-    """What a dead process has half-made goes, and its row says so; so does what one that failed
-    could not take away, because the server was away itself. Raises CannotSave."""
+    """What a dead process has half-made goes, and its row says so; so do the databases that one
+    that failed could not take away, because their server was away itself. Raises CannotSave."""
     for backup in _left(project, environment):
-        place = partial(place_of, project, environment, backup.place)
+        name = session_name(backup)
         with translated(environment, conninfo):
-            clear(backup, conninfo, place, session_name(backup))
-        if backup.state is BackupState.RUNNING:
-            project.store.backups.failed(backup.id, f"{DIED}; what it had half-made is removed")
-            say(f"backup {backup.id} was left half-made: {DIED}; it is removed")
+            if backup.state is BackupState.FAILED:
+                clear_server(backup, conninfo, name)
+                continue
+            clear(backup, conninfo, partial(place_of, project, environment, backup.place), name)
+        project.store.backups.failed(backup.id, f"{DIED}; what it had half-made is removed")
+        say(f"backup {backup.id} was left half-made: {DIED}; it is removed")
 
 
 def _left(project: Project, environment: str) -> list[Backup]:

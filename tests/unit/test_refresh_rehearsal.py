@@ -21,7 +21,7 @@ LINES = [
 
 def heard() -> Stopwatch:
     now = [0.0]
-    clock = Stopwatch(lambda: now[0])
+    clock = Stopwatch(clock=lambda: now[0])
     for line, seconds in LINES:
         now[0] += seconds
         clock.hear(line)
@@ -45,6 +45,13 @@ def test_a_migration_that_does_not_end_is_known() -> None:
     clock.hear("  Applying app.0004_c...Traceback (most recent call last):")
     clock.hear("django.db.utils.DataError: value too long")
     assert clock.at == "app.0004_c"
+
+
+def test_where_its_line_was_lost_it_is_the_first_that_is_not_done() -> None:
+    clock = Stopwatch(["app.0002_a", "app.0003_b", "app.0004_c"])
+    clock.hear("  Applying app.0002_a... OK")
+    clock.hear("django.db.utils.DataError: value too long")
+    assert clock.at == "app.0003_b"
 
 
 def test_the_slowest_tenants_come_first() -> None:

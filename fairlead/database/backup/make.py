@@ -75,10 +75,17 @@ def _remove(place: Place, job: Job, failure: BaseException) -> None:
 
 
 def clear(backup: Backup, conninfo: str, place: PlaceOf, name: str) -> None:
-    """What one whose process died has left: its sessions, its scratch database, its files.
+    """What one whose process died has left: its sessions, its databases, its files.
 
     Raises CannotSave.
     """
+    clear_server(backup, conninfo, name)
+    if backup.kind is BackupKind.DUMP and backup.place:
+        place().remove(backup.place)
+
+
+def clear_server(backup: Backup, conninfo: str, name: str) -> None:
+    """What one that did not succeed has left at the database's server."""
     with elsewhere(conninfo, "fairlead") as connection:
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s "
@@ -88,5 +95,3 @@ def clear(backup: Backup, conninfo: str, place: PlaceOf, name: str) -> None:
         drop(connection, scratch_name(backup))
         if backup.kind is BackupKind.TEMPLATE and backup.place:
             drop(connection, backup.place)
-    if backup.kind is BackupKind.DUMP and backup.place:
-        place().remove(backup.place)

@@ -69,18 +69,27 @@ def _took(seconds: float) -> str:
 
 class Stopwatch:
     """Listens to what a migration says. Django ends the line of a migration with OK when it is
-    done; `at` is the one that has begun and is not."""
+    done. `ahead` are the migrations in their order, where that is known."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self, ahead: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ahead, self._clock = ahead, clock
         self._began = self._mark = clock()
         self.migrations: dict[str, float] = {}
-        self.at = ""
+        self._at = ""
         self._tenants: dict[str, float] = {}
 
     @property
     def seconds(self) -> float:
         return self._clock() - self._began
+
+    @property
+    def at(self) -> str:
+        """The one that has begun and is not done. The engine may lose a line that is not ended; it
+        is the first one then that is not done."""
+        left = (name for name in self._ahead if name not in self.migrations)
+        return self._at or next(left, "")
 
     @property
     def tenants(self) -> list[tuple[str, float]]:
@@ -92,9 +101,9 @@ class Stopwatch:
             before = self.migrations.get(applied[1], 0.0)
             self.migrations[applied[1]] = round(before + now - self._mark, 3)
         if line.rstrip().endswith("OK"):
-            self.at = ""
+            self._at = ""
         elif applied:
-            self.at = applied[1]
+            self._at = applied[1]
         if applied or BEGINS.search(line):
             self._mark = now
 
