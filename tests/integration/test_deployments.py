@@ -298,7 +298,7 @@ def test_worker_in_a_container_releases_to_the_engine_whose_socket_it_has(
 ) -> None:
     with staged(bench, prefect_server, tmp_path / "stage") as stage, worker_of(stage, image):
         sha = stage.push("v1")
-        ended = stage.api.ended(stage.api.start(stage.release, {"sha": sha}), 180)
+        ended = stage.api.ended(stage.api.start(stage.release, {"sha": sha}), 400)
         assert ended["state"]["type"] == "COMPLETED", said_by(stage, ended)
         (release,) = bench.history(stage.environment)
         assert (release.state, release.sha) == (ReleaseState.SUCCEEDED, sha)
@@ -348,7 +348,7 @@ def test_run_of_a_docker_work_pool_releases_from_a_container_of_its_own(
 ) -> None:
     with staged(bench, prefect_server, tmp_path / "stage") as stage, docker_pool(stage, image):
         sha = stage.push("v1")
-        ended = stage.api.ended(stage.api.start(stage.release, {"sha": sha}), 180)
+        ended = stage.api.ended(stage.api.start(stage.release, {"sha": sha}), 400)
         assert ended["state"]["type"] == "COMPLETED", said_by(stage, ended)
         assert ended["infrastructure_pid"]  # the container, which is removed at its end
         (release,) = bench.history(stage.environment)
