@@ -35,6 +35,7 @@ from tests.bench.images import base_image
 from tests.bench.stores import TEMPLATE, own_store
 
 RUN = "FAIRLEAD_TEST_RUN"
+ALONE = Path(__file__).parent / "unit"  # these depend on nothing else
 # How long an example takes is a matter of what else the machine does.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
@@ -43,6 +44,14 @@ settings.load_profile("ours")
 def pytest_configure(config: pytest.Config) -> None:
     """The run's name is drawn by its first process and inherited by pytest-xdist's workers."""
     os.environ.setdefault(RUN, uuid.uuid4().hex[:8])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs real engines, servers and browsers, on a machine that three tests share, is tried
+    once more where it fails; the run's last lines name what was."""
+    for item in items:
+        if not item.path.is_relative_to(ALONE):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
