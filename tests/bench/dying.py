@@ -28,7 +28,7 @@ from tests.bench.forked import run_flow
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.bench.forked"])
-PATIENCE = 60  # seconds until a process has to be where it is awaited
+PATIENCE = 120  # seconds until a process has to be where it is awaited
 _GATES = """
 create schema if not exists gates;
 create table if not exists gates.gate (environment text, step text, moment text);
