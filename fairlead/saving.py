@@ -31,7 +31,7 @@ from fairlead.model import Backup, BackupKind, BackupState, Release
 from fairlead.project import Project
 from fairlead.redact import blank
 from fairlead.run import words
-from fairlead.store.database import address
+from fairlead.store.database import address, first_line
 from fairlead.store.embedded import home
 
 Say = Callable[[str], object]
@@ -206,17 +206,13 @@ def translated(environment: str, conninfo: str) -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        raise DatabaseUnreachable(environment, address(conninfo), _line(error)) from error
+        raise DatabaseUnreachable(environment, address(conninfo), first_line(error)) from error
     except psycopg.Error as error:
         raise CannotSave(
             environment,
-            f"the server says no: {_line(error)}",
+            f"the server says no: {first_line(error)}",
             f"Give the role of environments.{environment}.database the right to do it.",
         ) from error
-
-
-def _line(error: psycopg.Error) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def place_of(project: Project, environment: str, where: str | None = None) -> Place:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from fairlead.config import Database
 from fairlead.errors import DatabaseUnreachable
-from fairlead.store.database import address
+from fairlead.store.database import address, first_line
 
 PATIENCE = 10  # seconds
 
@@ -29,7 +29,9 @@ def check_database(environment: str, database: Database, url: SecretStr) -> str:
                     "select current_setting('server_version'), current_database()"
                 ).fetchone()
         except psycopg.Error as error:
-            raise DatabaseUnreachable(environment, address(url_of(url)), _why(error)) from error
+            raise DatabaseUnreachable(
+                environment, address(url_of(url)), first_line(error)
+            ) from error
     assert row is not None
     return f"PostgreSQL {row[0].split()[0]}, database {row[1]}"
 
@@ -41,7 +43,7 @@ def asked(environment: str, database: Database, url: SecretStr) -> Iterator[str]
         try:
             yield conninfo
         except psycopg.Error as error:
-            raise DatabaseUnreachable(environment, address(conninfo), _why(error)) from error
+            raise DatabaseUnreachable(environment, address(conninfo), first_line(error)) from error
 
 
 def url_of(url: SecretStr) -> str:
@@ -113,8 +115,3 @@ def _await_open(environment: str, via: str, local: int, ssh: subprocess.Popen[by
         else:
             return
     raise DatabaseUnreachable(environment, via, "ssh did not open the way in time")
-
-
-def _why(error: psycopg.Error) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0]

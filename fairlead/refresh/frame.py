@@ -40,6 +40,7 @@ from fairlead.refresh.ways import way_of_source
 from fairlead.refresh.work import Work
 from fairlead.run import StepLog, words
 from fairlead.saving import way_to
+from fairlead.store.database import first_line
 
 SAID_NO = (2, 3)  # exit codes: what was asked for, the config or a rule
 UNMASKED = (PhaseName.DUMP, PhaseName.RESTORE, PhaseName.MASK, PhaseName.PROVE)
@@ -195,7 +196,7 @@ def _translated(run: Refreshing, name: PhaseName) -> Iterator[None]:
     except psycopg.Error as error:
         if name in UNMASKED:
             raise run.failed(f"a server says no: {reason(error)}") from None
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        said = first_line(error)
         raise run.failed(f"a server says no: {said}") from error
 
 

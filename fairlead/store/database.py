@@ -88,8 +88,12 @@ class Database:
             return act(connection)
 
     def _unreachable(self, error: Exception) -> StoreUnreachable:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        return StoreUnreachable(address(self.conninfo), reason[0])
+        return StoreUnreachable(address(self.conninfo), first_line(error))
+
+
+def first_line(error: Exception) -> str:
+    """What a server or libpq says first; the rest is where in the statement, and hints."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def address(conninfo: str) -> str:

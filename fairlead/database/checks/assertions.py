@@ -8,6 +8,7 @@ from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
 from fairlead.config import Check
+from fairlead.store.database import first_line
 
 # A tenant is a schema with migrations of its own.
 TENANTS = """
@@ -44,7 +45,7 @@ def _problem(connection: Connection[DictRow], check: Check, schema: str | None) 
                 return "it asks for nothing: it should be a SELECT"
             return _judged(check, cursor.fetchmany(2), cursor.rowcount)
     except psycopg.Error as error:
-        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return first_line(error)
 
 
 def _judged(check: Check, rows: Sequence[DictRow], count: int) -> str:

@@ -10,7 +10,7 @@ from psycopg.rows import DictRow, dict_row
 
 from fairlead.database.masking.catalog import settle
 from fairlead.errors import DatabaseUnreachable, NotReadOnly
-from fairlead.store.database import address
+from fairlead.store.database import address, first_line
 
 READ_ONLY = {"default_transaction_read_only": "on"}
 
@@ -41,7 +41,7 @@ def _connected(environment: str, conninfo: str) -> Iterator[Connection[DictRow]]
             row_factory=dict_row,
         )
     except psycopg.Error as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        why = first_line(error)
         raise DatabaseUnreachable(environment, address(conninfo), why) from error
     with connection:
         yield connection

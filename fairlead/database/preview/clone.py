@@ -16,6 +16,7 @@ from psycopg.rows import DictRow
 from fairlead.database.backup.beside import at, connected, create_like, drop, elsewhere, fitted
 from fairlead.database.backup.process import libpq_environ, run
 from fairlead.database.backup.programs import Programs
+from fairlead.store.database import first_line
 
 PART = "_fairlead_preview_"
 # Every schema with a django_migrations of its own that is not wanted: that of another tenant.
@@ -156,7 +157,7 @@ def _make(maker: Connection[DictRow], database: str, name: str, owner: str) -> N
             )
     except psycopg.errors.InsufficientPrivilege as error:
         raise NoClone(
-            f'the scratch database cannot be made for the role "{owner}": {_line(error)}',
+            f'the scratch database cannot be made for the role "{owner}": {first_line(error)}',
             f'Let direct_url connect as a role with CREATEDB that is a member of "{owner}".',
         ) from error
 
@@ -194,7 +195,3 @@ def _copy_migrations(wanted: Wanted, real: Connection[DictRow], name: str) -> No
             with real.cursor().copy(source) as rows, scratch.cursor().copy(into) as taken:
                 for part in rows:
                     taken.write(part)
-
-
-def _line(error: psycopg.Error) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
