@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, FrozenSet, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
+
+from .connections import Connections, shares
 
 Key = Tuple[str, str]  # app label, name
 # One statement locks each table it reads and its indexes: 200 tables stay far below the 6,400 locks
@@ -22,21 +24,23 @@ class Applied(NamedTuple):
     migrations: FrozenSet[Key]
 
 
+NOTHING = Applied(None, False, frozenset())
+
+
 def digest(migrations: Iterable[Key]) -> Optional[str]:
     """What DIGEST is for a schema that has these."""
     rows = sorted({f"{app}\n{name}" for app, name in migrations})
     return hashlib.md5("\x0b".join(rows).encode()).hexdigest() if rows else None  # noqa: S324
 
 
-def read(connection: Any, schemas: Iterable[str]) -> Dict[str, Applied]:
-    """By schema; one that does not exist is left out."""
+def read(
+    connection: Any, schemas: Iterable[str], free: Optional[Connections] = None
+) -> Dict[str, Applied]:
+    """By schema; one that does not exist is left out. With `free` they are read side by side."""
     wanted = list(schemas)
     with connection.cursor() as cursor:
         has_table = dict(_existing(cursor, wanted))
-        digests = {}
-        for batch in batches([schema for schema in wanted if has_table.get(schema)]):
-            cursor.execute(" union all ".join(map(_digest_of, range(len(batch)), batch)))
-            digests.update({batch[at]: found for at, found in cursor.fetchall()})
+        digests = dict(_digests(connection, [one for one in wanted if has_table.get(one)], free))
         sets: Dict[Optional[str], FrozenSet[Key]] = {None: frozenset()}
         for schema, found in digests.items():
             if found not in sets:
@@ -62,6 +66,21 @@ def _existing(cursor: Any, schemas: list[str]) -> list[tuple[str, bool]]:
     return list(cursor.fetchall())
 
 
+def _digests(
+    connection: Any, schemas: List[str], free: Optional[Connections]
+) -> List[Tuple[str, Optional[str]]]:
+    def ask(connection: Any, batch: List[str]) -> List[Tuple[str, Optional[str]]]:
+        with connection.cursor() as cursor:
+            cursor.execute(" union all ".join(map(_digest_of, range(len(batch)), batch)))
+            return [(batch[at], found) for at, found in cursor.fetchall()]
+
+    if free is None:
+        parts = [ask(connection, batch) for batch in shares(schemas, BATCH)]
+    else:
+        parts = free.each(ask, schemas, BATCH)
+    return [row for part in parts for row in part]
+
+
 def _digest_of(at: int, schema: str) -> str:
     return f"select {at}, {DIGEST} from {table(schema)}"
 
@@ -69,9 +88,3 @@ def _digest_of(at: int, schema: str) -> str:
 def _rows(cursor: Any, schema: str) -> FrozenSet[Key]:
     cursor.execute(f"select app, name from {table(schema)}")
     return frozenset((app, name) for app, name in cursor.fetchall())
-
-
-def batches(names: list[str]) -> Iterator[list[str]]:
-    """So many schemas as one statement may ask about."""
-    for start in range(0, len(names), BATCH):
-        yield names[start : start + BATCH]

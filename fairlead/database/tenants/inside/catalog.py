@@ -112,9 +112,11 @@ def fingerprints(
     wanted = list(schemas)
     only = None if names is None else list(names)
     found = dict.fromkeys(wanted, EMPTY)
-    size = min(BATCH, -(-len(wanted) // free.number)) or 1
-    parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-    for rows in free.each(lambda connection, part: _rows(connection, PRINTED, part, only), parts):
+
+    def ask(connection: Any, some: List[str]) -> List[Any]:
+        return _rows(connection, PRINTED, some, only)
+
+    for rows in free.each(ask, wanted, BATCH):
         found.update(rows)
     return found
 

@@ -9,7 +9,6 @@ from typing import Any, Callable, Iterator, List, TypeVar
 
 from . import project
 
-Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
@@ -45,15 +44,23 @@ class Connections:
         finally:
             self._free.put(connection)
 
-    def each(self, work: Callable[[Any, Item], Made], items: List[Item]) -> List[Made]:
-        """`work` done with a connection for each item, side by side."""
+    def each(
+        self, work: Callable[[Any, List[str]], Made], schemas: List[str], most: int
+    ) -> List[Made]:
+        """`work` side by side, each with a connection and no more than so many schemas."""
 
-        def run(item: Item) -> Made:
+        def run(some: List[str]) -> Made:
             with self.one() as connection:
-                return work(connection, item)
+                return work(connection, some)
 
         with ThreadPoolExecutor(self.number) as pool:
-            return list(pool.map(run, items))
+            return list(pool.map(run, shares(schemas, most, self.number)))
+
+
+def shares(schemas: List[str], most: int, number: int = 1) -> List[List[str]]:
+    """Of no more than so many schemas each, and where possible one for each of a `number`."""
+    size = min(most, -(-len(schemas) // number)) or 1
+    return [schemas[start : start + size] for start in range(0, len(schemas), size)]
 
 
 def run(connection: Any, script: str) -> None:

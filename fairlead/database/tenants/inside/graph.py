@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Tuple
 
 from .applied import Key
@@ -46,6 +47,27 @@ def pending(connection: Any, applied: FrozenSet[Key]) -> Pending:
     migrations = tuple(migration for migration, _ in plan)
     after = applied.union(*(recorded(executor, migration) for migration in migrations))
     return Pending(executor, migrations, tuple(_told(executor, after, "check_replacements")))
+
+
+@lru_cache(maxsize=None)  # noqa: UP033 Python 3.8 has no cache
+def seen(connection: Any, applied: FrozenSet[Key]) -> Pending:
+    """As `pending`, made once: to be looked at only. What migrates puts operations into its own."""
+    return pending(connection, applied)
+
+
+@contextmanager
+def table_known(has_table: bool) -> Iterator[None]:
+    """Where django_migrations is there, Django need not list all tables of the database to find it:
+    it does so several times for each schema, and the time of it grows with all tenants."""
+    from django.db.migrations.recorder import MigrationRecorder
+
+    original = MigrationRecorder.has_table
+    if has_table:
+        MigrationRecorder.has_table = lambda self: True
+    try:
+        yield
+    finally:
+        MigrationRecorder.has_table = original
 
 
 def recorded(executor: Any, migration: Any) -> List[Key]:

@@ -40,14 +40,15 @@ def _shared(attempts: int) -> bool:
     connection, public = project.connection(), project.public()
     project.enter(public)
     found = applied.read(connection, [public.schema])
-    had = found[public.schema].migrations if found else frozenset()
-    names = graph.pending(connection, had).names
+    had = found.get(public.schema, applied.NOTHING)
+    names = graph.seen(connection, had.migrations).names
     if not names:
         return True
     tell("shared", pending=names)
     for number in range(1, attempts + 1):
         try:
-            call_command("migrate_schemas", shared=True, fake_initial=True, interactive=False)
+            with graph.table_known(had.has_table):
+                call_command("migrate_schemas", shared=True, fake_initial=True, interactive=False)
         except Exception as error:
             if code_of(error) not in BUSY or number == attempts:
                 raise

@@ -58,7 +58,7 @@ class Run:
     def _bring(self, free: Connections, states: List[State]) -> None:
         if not signals.none_strange_before():
             self._named_by_stock(states)
-            self._in_processes({one: stock for state in states for one in state.tenants})
+            self._in_processes({one: _stock(state) for state in states for one in state.tenants})
             return
         ways = self._ways(free, states)
         free.close()
@@ -100,9 +100,10 @@ class Run:
         return recipe
 
     def _named_by_stock(self, states: List[State]) -> None:
-        for tenant in [one for state in states for one in self._take_named(state)]:
+        named = [(one, _stock(state)) for state in states for one in self._take_named(state)]
+        for tenant, work in named:
             if self.ledger.going_on():
-                self._patiently(tenant, stock)
+                self._patiently(tenant, work)
 
     def _take_named(self, state: State) -> List[Tenant]:
         named = [tenant for tenant in state.tenants if tenant.schema in self.canaries]
@@ -189,14 +190,19 @@ def _changed(recipe: Recipe, left: List[Tenant]) -> Set[str]:
     return catalog.changed(project.connection(), recipe.canary, left[0].schema)
 
 
-def stock(tenant: Tenant) -> Outcome:
+def _stock(state: State) -> Work:
+    return partial(stock, state.had.has_table)
+
+
+def stock(has_table: bool, tenant: Tenant) -> Outcome:
     """For projects that do something of their own before the migrations of each tenant: Django's
     signal gives them the plan, which they may change."""
     from django.core.management import call_command
 
     def run() -> None:
         given = {"tenant": True, "schema_name": tenant.schema, "interactive": False}
-        call_command("migrate_schemas", verbosity=0, **given)
+        with graph.table_known(has_table):
+            call_command("migrate_schemas", verbosity=0, **given)
 
     return attempt(tenant, None, run, signals_sent=True)[0]
 

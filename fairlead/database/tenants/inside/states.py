@@ -33,9 +33,9 @@ class Found(NamedTuple):
 def read(free: Connections, tenants: List[Tenant]) -> Found:
     """Few queries over all tenants. Raises graph.Inconsistent."""
     connection = project.connection()
-    had = applied.read(connection, [tenant.schema for tenant in tenants])
+    had = applied.read(connection, [tenant.schema for tenant in tenants], free)
     sets = {one.migrations for one in had.values()}
-    waiting = {done for done in sets if graph.pending(connection, done)}
+    waiting = {done for done in sets if graph.seen(connection, done)}
     here = [tenant for tenant in tenants if tenant.schema in had]
     behind = [tenant for tenant in here if had[tenant.schema].migrations in waiting]
     prints = catalog.fingerprints(free, [tenant.schema for tenant in behind])
