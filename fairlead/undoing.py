@@ -49,7 +49,8 @@ def _restored(run: Run, say: Say) -> Undone:
     backup = run.store.backups.of_release(run.release.id)
     if backup is None or backup.state is not BackupState.PROVEN:
         why = "the database keeps what was migrated: no backup was made of it"
-        return Undone(False, why if run.applied else "no migration had been applied")
+        known = run.applied or not run.choice.tells
+        return Undone(False, why if known else "no migration had been applied")
     why = _why_not(run, backup)
     if why:
         environment = run.release.environment

@@ -19,6 +19,9 @@ from fairlead.undoing import remember_after, remember_before
 from fairlead.verifying import remember
 from tasks.step import task_of
 
+NOTHING = "nothing pending"
+NOT_TOLD = "the project's own commands did not tell what they applied"
+
 
 @task(**task_of("migrate"))
 def migrate(run: Run) -> None:
@@ -46,14 +49,16 @@ def migrate(run: Run) -> None:
         finally:
             remember_after(run)
         if ran:
-            step.detail = _what_was_applied(run.applied)
+            step.detail = _what_was_applied(run.applied, tells=run.choice.tells)
         else:
             run.before = None
             step.skip("there is nothing to run")
 
 
-def _what_was_applied(names: Sequence[str]) -> str:
-    return f"{len(names)} applied: {', '.join(names)}" if names else "nothing pending"
+def _what_was_applied(names: Sequence[str], *, tells: bool) -> str:
+    if names:
+        return f"{len(names)} applied: {', '.join(names)}"
+    return NOTHING if tells else NOT_TOLD
 
 
 def _what_was_begun(names: Sequence[str]) -> str:

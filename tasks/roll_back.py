@@ -59,9 +59,7 @@ def _what_stays(run: Run) -> str:
     old = f"{run.previous.sha[:7]} serves again"
     if run.settings.on_failure != "code":
         return old
-    if not run.applied:
+    if not run.applied and run.choice.tells:
         return f"{old}; no migration had been applied"
-    return (
-        f"{old}; the database keeps {', '.join(run.applied)}, "
-        "and the old code answered its health checks on them"
-    )
+    kept = ", ".join(run.applied) or "what the project's own commands did"
+    return f"{old}; the database keeps {kept}, and the old code answered its health checks on them"

@@ -26,7 +26,7 @@ import httpx
 from examples.shop.errors import ShopError
 from examples.shop.history import HERE, SERVICES, Version, archive, repository_of, sources
 
-__all__ = ["ShopError", "Version", "build", "image_name", "sources"]
+__all__ = ["ShopError", "Version", "build", "download_wheels", "image_name", "sources"]
 
 MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
@@ -62,7 +62,9 @@ def build(
     missing = [version for version in chosen.values() if not _is_pushed(registry, version, say)]
     if missing:
         with _engine() as engine:
-            folder = _download_wheels(engine, python_base, work, say) if wheels else None
+            folder = (
+                download_wheels(engine, python_base, [REQUIREMENTS], work, say) if wheels else None
+            )
             say(
                 f"requirements come from {'wheels of this host' if wheels else 'the package index'}"
             )
@@ -166,26 +168,32 @@ def _engine() -> Iterator[docker.DockerClient]:
         engine.close()
 
 
-def _download_wheels(engine: docker.DockerClient, base: str, work: Path, say: Say) -> Path:
-    """The folder with wheels of all requirements for the base's Python; downloaded once."""
+def download_wheels(
+    engine: docker.DockerClient, base: str, requirements: Sequence[Path], work: Path, say: Say
+) -> Path:
+    """The folder with wheels of all requirements for the base's Python; downloaded once.
+
+    Raises ShopError when pip fails.
+    """
     printed = engine.containers.run(
         base, ["-c", PRINT_PYTHON_VERSION], entrypoint=["python3"], remove=True
     )
     python = printed.decode().strip()
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in requirements)).hexdigest()
     folder = work / "wheels" / f"python{python}-{digest[:12]}"
     if not folder.exists():
         say(f"downloading wheels for Python {python}")
         partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        _pip_download(python, partial)
+        _pip_download(python, requirements, partial)
         partial.rename(folder)
     return folder
 
 
-def _pip_download(python: str, folder: Path) -> None:
+def _pip_download(python: str, requirements: Sequence[Path], folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
-    command += ["--python-version", python, "-d", str(folder), "-r", str(REQUIREMENTS)]
+    command += ["--python-version", python, "-d", str(folder)]
+    command += [part for path in requirements for part in ("-r", str(path))]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise ShopError(" ".join(command), done.stderr.splitlines())

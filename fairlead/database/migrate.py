@@ -11,8 +11,9 @@ from fairlead.engine.jobs import run_job
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
 
-# Django's own line for each migration it runs, with django-tenants' prefix before it.
-APPLYING = re.compile(r"Applying ([\w.]+)\.\.\.")
+# The line for each migration that is begun: Django's own, with django-tenants' prefix before it,
+# and Alembic's, where the project lets it log.
+APPLYING = re.compile(r"Applying ([\w.]+)\.\.\.|Running upgrade .*?-> ([^\s,]+)")
 
 
 def chosen(site: Site, target: Target) -> Choice:
@@ -20,6 +21,12 @@ def chosen(site: Site, target: Target) -> Choice:
     migrations = target.config.migrations
     asks = migrations.preset not in ("none", "command")
     return choose(migrations, abilities(site, target) if asks else Abilities(None))
+
+
+def begun(line: str) -> str | None:
+    """The migration of which a command says in this line that it begins."""
+    found = APPLYING.search(line)
+    return found[found.lastindex or 0] if found else None
 
 
 def migrate(site: Site, target: Target, choice: Choice, watch: Watch) -> bool:
@@ -41,9 +48,9 @@ def migrate(site: Site, target: Target, choice: Choice, watch: Watch) -> bool:
 
     def listen(line: str) -> None:
         watch.say(line)
-        found = APPLYING.search(line)
-        if found:
-            applied(found[1])
+        name = begun(line)
+        if name:
+            applied(name)
 
     deadline = time.monotonic() + migrations.timeout
     for command in choice.commands:

@@ -37,6 +37,11 @@ class Choice:
     django: bool = False
 
     @property
+    def tells(self) -> bool:
+        """False where commands of the project's own may apply something and not say so."""
+        return self.django or not self.commands
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The whole choice as the log has it, before anything is run."""
         return (*self.reasons, *(f"{TO_RUN}{' '.join(command)}" for command in self.commands))

@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 # What a migration writes by itself.
 BOOKKEEPING = [
+    "alembic_version",
     "django_migrations",
     "django_content_type",
     "auth_permission",

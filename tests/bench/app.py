@@ -5,7 +5,7 @@ What it does wrong is baked into its image: BEHAVIOUR is `good`, `exits` (at onc
 is fine), `deaf` (ignores SIGTERM), `tells` (prints its whole environment and exits with 3),
 `blurts` (/ answers 500 and all of it), `picky` (exits with 3 where there is a file /data/broken).
 `python3 app.py migrate` does what MIGRATE says: `good`, `fail` (exit code 7), `hang`, `waits` (for
-a file /go), `shout` (prints its whole environment and succeeds).
+a file /go), `shout` (prints its whole environment and succeeds), `silent` (does not say what).
 """
 
 import base64
@@ -107,7 +107,8 @@ def work() -> None:
 
 def migrate() -> None:
     wanted = os.environ.get("MIGRATE", "good")
-    print(f"  Applying app.{VERSION}... OK", flush=True)
+    if wanted != "silent":
+        print(f"  Applying app.{VERSION}... OK", flush=True)
     if wanted == "shout":
         print(everything(), flush=True)
         print("to stderr: " + repr(dict(os.environ)), file=sys.stderr, flush=True)

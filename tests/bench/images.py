@@ -3,10 +3,13 @@
 import hashlib
 import io
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import docker
 from docker.errors import ImageNotFound
+
+from examples.shop.build import download_wheels
 
 APP = Path(__file__).parent / "app.py"
 
@@ -20,6 +23,23 @@ def base_image(engine: docker.DockerClient, python: str) -> str:
     except ImageNotFound:
         dockerfile = f'FROM {python}\nCOPY app.py /app.py\nENTRYPOINT ["python3", "/app.py"]\n'
         _build(engine, name, {"Dockerfile": dockerfile.encode(), "app.py": APP.read_bytes()})
+    return name
+
+
+def python_with_wheels(
+    engine: docker.DockerClient, python: str, requirements: Sequence[Path], work: Path
+) -> str:
+    """An image like python:3.12-slim, whose pip finds what is required without a network."""
+    wheels = download_wheels(engine, python, requirements, work, print)
+    name = f"fairlead-test/{wheels.name}:{hashlib.sha256(python.encode()).hexdigest()[:12]}"
+    lines = [
+        f"FROM {python}",
+        "COPY wheels /wheels",
+        "RUN python3 -m venv /venv",
+        "ENV PATH=/venv/bin:$PATH PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels",
+    ]
+    files = {f"wheels/{path.name}": path.read_bytes() for path in wheels.iterdir()}
+    _build(engine, name, {"Dockerfile": "\n".join(lines).encode(), **files})
     return name
 
 

@@ -41,3 +41,14 @@ def test_second_release_replaces_the_first_and_keeps_it_to_go_back_to(bench: Ben
     assert bench.containers(state="exited") == [f"{bench.project}-dev-web-{first.id}-1"]
     bench.rollback()
     assert bench.serves() == "v1"
+
+
+def test_commands_that_say_nothing_are_not_taken_to_have_done_nothing(bench: Bench) -> None:
+    first = bench.release(bench.push("v1"))
+    failed = bench.release(bench.push("v2", MIGRATE="silent", BEHAVIOUR="bug"))
+    details = {step.name: step.detail for step in bench.steps(failed.id)}
+    assert details[StepName.MIGRATE] == "the project's own commands did not tell what they applied"
+    assert details[StepName.ROLL_BACK] == (
+        f"{first.sha[:7]} serves again; the database keeps what the project's own commands did, "
+        "and the old code answered its health checks on them"
+    )

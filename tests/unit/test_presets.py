@@ -3,6 +3,7 @@
 import pytest
 
 from fairlead.config import Migrations
+from fairlead.database.migrate import begun
 from fairlead.database.presets import Abilities, Choice, choose
 from fairlead.errors import PresetUnfit
 
@@ -125,3 +126,27 @@ def test_a_flag_that_decides_what_is_done_is_never_left_out() -> None:
 def test_named_preset_that_the_image_cannot_run_is_an_error() -> None:
     with pytest.raises(PresetUnfit, match="The preset django cannot migrate: the image has no"):
         choose(Migrations(preset="django"), Abilities(None, "the image has no manage.py"))
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("  Applying shop.0001_initial... OK", "shop.0001_initial"),
+        ("[standard:acme]   Applying shop.0002_stock...", "shop.0002_stock"),
+        ("INFO  [alembic.runtime.migration] Running upgrade  -> 1f2a, create links", "1f2a"),
+        ("Running upgrade 1f2a, 2b3c -> 4d5e", "4d5e"),
+        ("Running downgrade 4d5e -> 1f2a", None),
+        ("Running migrations:", None),
+    ],
+)
+def test_what_begins_is_read_from_the_lines_of_django_and_of_alembic(
+    line: str, name: str | None
+) -> None:
+    assert begun(line) == name
+
+
+def test_only_of_commands_of_the_projects_own_nobody_knows_what_they_did() -> None:
+    own = Migrations(preset="command", commands=(("alembic", "upgrade", "head"),))
+    assert not choose(own, Abilities(None)).tells
+    assert choose(Migrations(), Abilities(TENANTS)).tells
+    assert choose(Migrations(preset="none"), Abilities(None)).tells
