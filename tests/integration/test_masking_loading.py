@@ -53,7 +53,7 @@ RULES: dict[str, Any] = {
     "person.photo": {"hash": "photo"},
     "person.machine": {"hash": "ip"},
     "person.note": "null",
-    "person.colour": {"constant": "green"},
+    "person.colour": {"constant": "it's $body$ \\ %s {}"},
     'person."Odd ""name"': {"hash": "text"},
     "session.*": "empty",
     "moved.id": "keep",
@@ -127,6 +127,18 @@ def test_without_the_salts_no_row_comes_in(newest: str, tmp_path: Path) -> None:
             }
             assert section(copy, archive, "data", settings).problem is not None
             assert copy.column("select count(*) from person") == [0]
+
+
+def test_what_has_rows_already_is_masked_afterwards(newest: str) -> None:
+    content = (
+        "create table a (name text); create table b (name text); insert into a values ('Real')"
+    )
+    given = {"a.name": {"constant": "it's $body$ \\ %s {}"}, "b.name": {"hash": "text"}}
+    with copy_on(newest, content) as copy:
+        with loading(copy.url, rules(given), KEY, ROLE) as masks:
+            assert masks.tables == {("public", "b")}
+        mask(copy.url, rules(given), KEY, arrived=masks.tables)
+        assert copy.column("select name from a") == ["it's $body$ \\ %s {}"]
 
 
 def test_more_tables_than_a_transaction_takes(newest: str, tmp_path: Path) -> None:

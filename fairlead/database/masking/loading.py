@@ -34,16 +34,19 @@ from fairlead.errors import MaskingFailed
 
 TRIGGER = sql.Identifier("fairlead masks")
 AT_ONCE = 100  # tables in a transaction: each takes a lock
+# What an extension brings along has rows before ours come: those no trigger sees.
+FILLED = """
+select n.nspname::text as schema, c.relname::text as name
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'r' and n.nspname !~ '^pg_' and pg_relation_size(c.oid) > 0
+"""
 # Whatever the role's settings are: not one row comes in past it.
 MAKE = """
 create trigger {trigger} before insert on {table} for each row execute function {function}();
 alter table {table} enable always trigger {trigger}
 """
-TRIGGER_FUNCTION = """
-create function {name}() returns trigger language plpgsql as $body$ begin
-{lines}
-end $body$
-"""
+TRIGGER_FUNCTION = "create function {name}() returns trigger language plpgsql as {body}"
+BODY = "begin {lines} end"
 LET_USE = """
 grant usage on schema {schema} to {role};
 grant execute on all functions in schema {schema} to {role}
@@ -61,7 +64,8 @@ class Loading:
 
 @contextmanager
 def loading(conninfo: str, rules: Masking, key: SecretStr, role: str) -> Iterator[Loading]:
-    """While it is open, `role` can fill the tables of this database, which are there and empty.
+    """While it is open, `role` can fill the tables of this database; those that have rows already
+    are left to mask.py.
 
     Raises MaskingIncomplete, MaskingUnfit, MaskingFailed, all before a row is there.
     """
@@ -72,7 +76,8 @@ def loading(conninfo: str, rules: Masking, key: SecretStr, role: str) -> Iterato
         plans = plans_of(catalog, matched)
         make_functions(connection)
         try_rules(connection, catalog, plans)
-        ours = [one for one in plans if one.arriving]
+        filled = {(row["schema"], row["name"]) for row in connection.execute(FILLED).fetchall()}
+        ours = [one for one in plans if one.arriving and one.place not in filled]
         _make_triggers(connection, ours, matched, role)
     yield Loading(frozenset(one.place for one in ours), {**WRITTEN, "jit": "off", **settings})
     with _failing(), masking(conninfo, {}) as connection:
@@ -98,7 +103,8 @@ def _make_triggers(
         lines = _lines(one, matched).as_string(connection)
         if lines not in functions:
             functions[lines] = name = function(f"load {len(functions)}")
-            connection.execute(sql.SQL(TRIGGER_FUNCTION).format(name=name, lines=sql.SQL(lines)))
+            body = sql.Literal(BODY.format(lines=lines))
+            connection.execute(sql.SQL(TRIGGER_FUNCTION).format(name=name, body=body))
         made.append(
             sql.SQL(MAKE).format(trigger=TRIGGER, table=one.name, function=functions[lines])
         )
