@@ -65,10 +65,12 @@ SIZE = "select pg_total_relation_size('customer') + pg_total_relation_size('othe
 
 def ours(copy: Copy) -> None:
     mask(copy.url, GIVEN, KEY)
+    copy.run("analyze")
 
 
 def both(copy: Copy) -> None:
     copy.mask(RULES)
+    copy.run("analyze")
 
 
 def updated(copy: Copy) -> None:

@@ -1,7 +1,7 @@
 """Production's data into a new database beside, to which only we can connect."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from fairlead.database.backup.manifest import DUMP
 from fairlead.database.backup.process import Ended
 from fairlead.database.backup.process import run as run_program
 from fairlead.database.backup.prove import prove_files, read_manifest
+from fairlead.database.masking.loading import loading
 from fairlead.database.refresh.dump import InTheWay, dump_command
 from fairlead.database.refresh.dump import dump as run_dump
 from fairlead.database.refresh.rate import limited
@@ -31,6 +32,7 @@ from fairlead.refresh.frame import Refreshing
 from fairlead.run import StepLog
 from fairlead.saving import place_of
 
+NOTHING: Mapping[str, str] = {}
 SHOWN = 5  # lines of what a program said last
 TABLE = re.compile(r'table "([^"]+)"')
 FULL = 16 << 20  # bytes; what is not enough for a segment of the write-ahead log
@@ -73,15 +75,19 @@ def _gives_way(run: Refreshing) -> Iterator[None]:
 
 
 def restore_rows(run: Refreshing) -> None:
-    """The tables with their rows, without keys and indexes: these are built on what is masked.
+    """The tables with their rows, most of them masked as they arrive, without keys and indexes:
+    these are built on what is masked.
 
-    Raises RefreshFailed, BackupBroken, LeaseLost."""
+    Raises MaskingIncomplete, MaskingUnfit, MaskingFailed, RefreshFailed, BackupBroken, LeaseLost.
+    """
     with run.phase(PhaseName.RESTORE) as step:
         _make(run)
         with _archive(run) as folder:
             run.selected = _selected(run, folder)
             _section(run, folder, "pre-data", step)
-            _section(run, folder, "data", step)
+            with loading(run.made, run.seen.masking, run.seen.key, run.seen.owner) as masks:
+                _section(run, folder, "data", step, masks.settings)
+            run.arrived = masks.tables
             keep_contents(folder, run.work.dump)
         with connected(run.made, run.row.session) as connection:
             removed = run.seen.selection.remove_rows(connection)
@@ -132,7 +138,13 @@ def _selected(run: Refreshing, folder: Path) -> list[str]:
     return run.seen.selection.restore_options(wanted(ended.output), run.work.folder)
 
 
-def _section(run: Refreshing, folder: Path, section: Section, step: StepLog) -> None:
+def _section(
+    run: Refreshing,
+    folder: Path,
+    section: Section,
+    step: StepLog,
+    settings: Mapping[str, str] = NOTHING,
+) -> None:
     command = restore_command(
         run.seen.programs,
         folder,
@@ -143,7 +155,14 @@ def _section(run: Refreshing, folder: Path, section: Section, step: StepLog) -> 
         role=run.seen.owner,
     )
     step.say(f"pg_restore of {section}")
-    ended = restore(command, run.made, run.row.session, deadline=run.deadline, tick=run.tick)
+    ended = restore(
+        command,
+        run.made,
+        run.row.session,
+        settings=settings,
+        deadline=run.deadline,
+        tick=run.tick,
+    )
     _refuse(run, ended, None, masked=section != "data")
 
 

@@ -18,6 +18,7 @@ from fairlead.database.backup.programs import Programs
 from fairlead.database.backup.source import Source
 from fairlead.database.checks.look import Before
 from fairlead.database.masking.session import reason
+from fairlead.database.masking.statements import TableName
 from fairlead.database.refresh.identity import Identity
 from fairlead.database.refresh.names import kept_name, made_name, stamp_of
 from fairlead.database.refresh.selection import Selection
@@ -82,9 +83,9 @@ class Looked:
 @dataclass
 class Refreshing:
     """A refresh that is being made. The phases fill in what the next ones need: `look` what both
-    databases are and what is deployed, `restore` that the new one is there, `swap` that it has
-    taken the other's place. `target` leads to the environment's database, `source` to the one that
-    is read."""
+    databases are and what is deployed, `restore` that the new one is there, and which of its tables
+    were masked as they `arrived`, `swap` that it has taken the other's place. `target` leads to the
+    environment's database, `source` to the one that is read."""
 
     project: Project
     row: Refresh
@@ -96,6 +97,7 @@ class Refreshing:
     work: Work
     looked: Looked | None = None
     selected: list[str] = field(default_factory=list)
+    arrived: frozenset[TableName] = frozenset()
     before: Before | None = None
     beside: bool = False  # the new database is there, and nobody's yet
     swapped: bool = False

@@ -22,11 +22,13 @@ def mask_rows(run: Refreshing) -> None:
     """Raises MaskingIncomplete, MaskingUnfit, MaskingFailed, LeaseLost."""
     with run.phase(PhaseName.MASK) as step:
         seen = run.seen
-        done = mask(run.made, seen.masking, seen.key, say=_now_and_then(step))
+        done = mask(run.made, seen.masking, seen.key, arrived=run.arrived, say=_now_and_then(step))
         for name in done.unknown:
             step.say(f"there is no column for the rule {name}")
         run.note(tables=done.tables, masked_columns=done.columns, emptied_tables=done.emptied)
-        step.detail = f"{done.columns} columns of {done.tables} tables"
+        step.detail = (
+            f"{done.columns} columns of {done.tables} tables, {len(run.arrived)} as they arrived"
+        )
 
 
 def _now_and_then(step: StepLog) -> Callable[[str], None]:

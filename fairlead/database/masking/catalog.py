@@ -181,14 +181,20 @@ def _column(table: DictRow, row: DictRow, kinds: Mapping[int, Kind], facts: _Fac
     )
 
 
+# What values are written as, so that the same is written the same.
+WRITTEN = {
+    "timezone": "UTC",
+    "datestyle": "ISO,MDY",
+    "intervalstyle": "iso_8601",
+    "bytea_output": "hex",
+}
+
+
 def settle(connection: Connection[Any], **more: str) -> None:
-    """What our sessions read and write values by, so that the same is written the same."""
+    """What our sessions read and write values by."""
     settings = {
         "search_path": "pg_catalog",
-        "timezone": "UTC",
-        "datestyle": "ISO, MDY",
-        "intervalstyle": "iso_8601",
-        "bytea_output": "hex",
+        **WRITTEN,
         "row_security": "off",
         "statement_timeout": "0",
         **more,

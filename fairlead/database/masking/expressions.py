@@ -21,15 +21,16 @@ def meanings(rule: MaskingRule) -> list[str]:
     }.get(rule.way, [])
 
 
-def expression(column: Column, rule: MaskingRule) -> Composed | None:
-    """Of the column's own type; None where its values stay or are moved: keep, empty, shuffle."""
+def expression(column: Column, rule: MaskingRule, of: str | None = None) -> Composed | None:
+    """Of the column's own type; None where its values stay or are moved: keep, empty, shuffle. `of`
+    is what its row is called; an expression of the project's own knows no such name."""
     make = {
         "null": lambda: typed(sql.SQL("null"), column),
         "constant": lambda: typed(_literal(rule), column),
         "sql": lambda: typed(sql.SQL(str(rule.argument)), column),
-        "shift_days": lambda: _shifted(column, rule),
-        "fake": lambda: _texts(column, rule, f"fake_{rule.argument}", f"fake_{rule.argument}"),
-        "hash": lambda: _hashed(column, rule),
+        "shift_days": lambda: _shifted(column, rule, of),
+        "fake": lambda: _texts(column, rule, f"fake_{rule.argument}", f"fake_{rule.argument}", of),
+        "hash": lambda: _hashed(column, rule, of),
     }.get(rule.way)
     return make() if make else None
 
@@ -39,9 +40,13 @@ def typed(value: Composable, column: Column) -> Composed:
     return sql.SQL("({}\n)::{}").format(value, sql.SQL(column.type))  # a comment ends there
 
 
-def text_of(column: Column) -> Composed:
+def own(column: Column, of: str | None) -> sql.Identifier:
+    return sql.Identifier(of, column.name) if of else sql.Identifier(column.name)
+
+
+def text_of(column: Column, of: str | None = None) -> Composed:
     """citext takes both kinds of letters for the same: so has its hash to."""
-    text = sql.SQL("{}::text").format(sql.Identifier(column.name))
+    text = sql.SQL("{}::text").format(own(column, of))
     return sql.SQL("lower({})").format(text) if column.kind.name == "citext" else text
 
 
@@ -50,12 +55,12 @@ def _literal(rule: MaskingRule) -> sql.Literal:
     return sql.Literal(str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def _shifted(column: Column, rule: MaskingRule) -> Composed:
+def _shifted(column: Column, rule: MaskingRule, of: str | None) -> Composed:
     return typed(
         sql.SQL("{} + make_interval(days => {}({}, {}, {}))").format(
-            sql.Identifier(column.name),
+            own(column, of),
             function("shift"),
-            text_of(column),
+            text_of(column, of),
             sql.Literal(SHIFT),
             sql.Literal(rule.argument),
         ),
@@ -63,24 +68,24 @@ def _shifted(column: Column, rule: MaskingRule) -> Composed:
     )
 
 
-def _hashed(column: Column, rule: MaskingRule) -> Composed:
-    own, meaning = sql.Identifier(column.name), str(rule.argument)
+def _hashed(column: Column, rule: MaskingRule, of: str | None) -> Composed:
+    value, meaning = own(column, of), str(rule.argument)
     form = form_of(column, rule)
     if column.kind.family == "integer":
-        return _each(column, meaning, "permuted", sql.SQL("bigint"), own)
+        return _each(column, meaning, "permuted", sql.SQL("bigint"), value)
     if column.kind.family == "bytes":
         if column.kind.array:
-            return _each(column, meaning, "digest_bytes", sql.SQL("bytea"), own)
-        return _called("digest_bytes", own, meaning, column)
+            return _each(column, meaning, "digest_bytes", sql.SQL("bytea"), value)
+        return _called("digest_bytes", value, meaning, column)
     if column.kind.family == "json":
-        return _called("hash_document", text_of(column), meaning, column)
-    return _texts(column, rule, form.function, meaning)
+        return _called("hash_document", text_of(column, of), meaning, column)
+    return _texts(column, rule, form.function, meaning, of)
 
 
-def _each(column: Column, meaning: str, name: str, kind: Composable, own: Composable) -> Composed:
+def _each(column: Column, meaning: str, name: str, kind: Composable, value: Composable) -> Composed:
     if not column.kind.array:
-        return _called(name, sql.SQL("{}::{}").format(own, kind), meaning, column)
-    return _called(f"each_{name}", sql.SQL("{}::{}[]").format(own, kind), meaning, column)
+        return _called(name, sql.SQL("{}::{}").format(value, kind), meaning, column)
+    return _called(f"each_{name}", sql.SQL("{}::{}[]").format(value, kind), meaning, column)
 
 
 def _called(name: str, value: Composable, meaning: str, column: Column) -> Composed:
@@ -88,9 +93,9 @@ def _called(name: str, value: Composable, meaning: str, column: Column) -> Compo
     return typed(call, column)
 
 
-def _texts(column: Column, rule: MaskingRule, name: str, meaning: str) -> Composed:
+def _texts(column: Column, rule: MaskingRule, name: str, meaning: str, of: str | None) -> Composed:
     if column.kind.array:
-        value = sql.SQL("{}::text[]").format(sql.Identifier(column.name))
+        value = sql.SQL("{}::text[]").format(own(column, of))
         call = sql.SQL("{}({}, {}, {}, {})").format(
             function(f"each_{name}"),
             value,
@@ -99,7 +104,7 @@ def _texts(column: Column, rule: MaskingRule, name: str, meaning: str) -> Compos
             sql.Literal(column.limit),
         )
         return typed(call, column)
-    value = text_of(column)
+    value = text_of(column, of)
     call = sql.SQL("{}({}, {})").format(function(name), value, sql.Literal(meaning))
     if column.limit is not None:
         call = _cut(call, column, rule)

@@ -10,7 +10,8 @@ language sql stable parallel safe as $$
 $$;
 create function fairlead_masking.letters(value text, meaning text) returns text
 language sql stable parallel safe as $$
-  select translate(encode(fairlead_masking.digest(value, meaning), 'base64'), '+/=', 'xy')
+  select rtrim(replace(replace(encode(fairlead_masking.digest(value, meaning), 'base64'),
+    '+', 'x'), '/', 'y'), '=')
 $$;
 create function fairlead_masking.digits(value text, meaning text, count int) returns text
 language sql stable parallel safe as $$

@@ -5,7 +5,7 @@ UNIQUE and FOREIGN KEY are then built on what was masked, which proves that it f
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
@@ -24,7 +24,15 @@ from fairlead.database.masking.session import (
     reason,
     salts,
 )
-from fairlead.database.masking.statements import STATES, TRIGGERS, Plan, altered, plan, refilled
+from fairlead.database.masking.statements import (
+    STATES,
+    TRIGGERS,
+    Plan,
+    TableName,
+    altered,
+    plans_of,
+    refilled,
+)
 from fairlead.database.masking.trial import try_rules
 from fairlead.errors import MaskingFailed
 
@@ -48,8 +56,16 @@ class Masked:
     unknown: Sequence[str]
 
 
-def mask(conninfo: str, rules: Masking, key: SecretStr, *, say: Say = lambda _: None) -> Masked:
-    """Changes every column as its rule says, over `rules.parallel` connections.
+def mask(
+    conninfo: str,
+    rules: Masking,
+    key: SecretStr,
+    *,
+    arrived: Collection[TableName] = (),
+    say: Say = lambda _: None,
+) -> Masked:
+    """Changes every column as its rule says, over `rules.parallel` connections; those of tables
+    that `arrived` masked are as they should be.
 
     Raises MaskingIncomplete, MaskingUnfit (nothing is changed then), MaskingFailed. The messages
     of PostgreSQL are in none of them, nor are they their causes.
@@ -60,11 +76,12 @@ def mask(conninfo: str, rules: Masking, key: SecretStr, *, say: Say = lambda _: 
         with masking(conninfo, settings) as connection:
             catalog = read_catalog(connection)
             matched = complete(connection, catalog, rules.rules)
-            plans = [made for table in catalog.tables if (made := plan(table, matched))]
+            plans = plans_of(catalog, matched)
+            left = [one for one in plans if one.place not in arrived]
             make_functions(connection)
             try:
-                try_rules(connection, catalog, plans)
-                _all(conninfo, settings, rules.parallel, plans, say)
+                try_rules(connection, catalog, left)
+                _all(conninfo, settings, rules.parallel, left, say)
             finally:
                 drop_functions(connection)
             _forget(connection, catalog)
@@ -107,7 +124,9 @@ def _all(
 
 
 def mask_table(connection: Connection[DictRow], one: Plan) -> None:
-    """Raises MaskingFailed."""
+    """With a changed type the planner forgets the column; what is refilled it has to look at again.
+
+    Raises MaskingFailed."""
     try:
         if one.emptied:
             _empty(connection, one)
@@ -115,7 +134,7 @@ def mask_table(connection: Connection[DictRow], one: Plan) -> None:
             connection.execute(altered(one))
         else:
             _refill_table(connection, one)
-        connection.execute(sql.SQL("analyze {}").format(one.name))
+            connection.execute(sql.SQL("analyze {}").format(one.name))
     except psycopg.Error as error:
         raise MaskingFailed(one.words, reason(error)) from None
 

@@ -6,6 +6,7 @@ them but those of keys that are kept, and none is in what is said.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import psycopg
@@ -19,9 +20,11 @@ from fairlead.database.masking.compare import as_before, exact, left, made_up
 from fairlead.database.masking.detect import found_in
 from fairlead.database.masking.expressions import expression
 from fairlead.database.masking.rows import (
+    NO_ROWS,
     Rows,
     drawn_rows,
     proven_of,
+    remembered,
     same_rows,
     statistics,
 )
@@ -54,6 +57,27 @@ class _Seen:
     values: int = 0
 
 
+@dataclass
+class _Found:
+    """Of a table: rows of the copy `now`, others of production `then`, the copy's of the same keys
+    `again`, and what the planner has `known`, by column."""
+
+    table: Table
+    rules: Mapping[Column, MaskingRule]
+    now: Rows
+    then: Rows = NO_ROWS
+    again: Rows = NO_ROWS
+    known: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def emptied(self) -> bool:
+        return any(rule.way == "empty" for rule in self.rules.values())
+
+    @property
+    def changed(self) -> list[Column]:
+        return [column for column, rule in self.rules.items() if rule.way not in ("keep", "empty")]
+
+
 def prove(
     source: Connection[DictRow],
     copy: Connection[DictRow],
@@ -81,11 +105,38 @@ def _seen(
     seen = _Seen(frozenset(primary))
     seen.problems += [f"{column.long} has no rule" for column in matched.missing]
     seen.problems += _objects(catalog, matched)
-    alike = Counter(table.name for table in catalog.tables)
-    for table in catalog.tables:
-        if table.kind != "f":
-            _look(source, copy, table, matched, seen, proven_of(alike[table.name]))
+    for found in _ahead(source, copy, catalog, matched, seen.keys):
+        _look(copy, found, seen)
     return seen
+
+
+def _ahead(
+    source: Connection[DictRow],
+    copy: Connection[DictRow],
+    catalog: Catalog,
+    matched: Matched,
+    keys: frozenset[Place],
+) -> Iterator[_Found]:
+    """Of each table; the rows of the next are read while those of the last are compared."""
+    alike = Counter(table.name for table in catalog.tables)
+    known = remembered(copy)
+
+    def read(table: Table) -> _Found:
+        count = proven_of(alike[table.name])
+        found = _read(source, copy, table, matched, keys, count)
+        if (table.schema, table.name) in known:
+            found.known = statistics(copy, table)
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[_Found] | None = None
+        for table in catalog.tables:
+            if table.kind != "f":
+                last, coming = coming, pool.submit(read, table)
+                if last:
+                    yield last.result()
+        if coming:
+            yield coming.result()
 
 
 def _objects(catalog: Catalog, matched: Matched) -> Iterator[str]:
@@ -94,38 +145,45 @@ def _objects(catalog: Catalog, matched: Matched) -> Iterator[str]:
         yield f"{catalog.large_objects} large objects are still there"
 
 
-def _look(
+def _read(
     source: Connection[DictRow],
     copy: Connection[DictRow],
     table: Table,
     matched: Matched,
-    seen: _Seen,
+    keys: frozenset[Place],
     count: int,
-) -> None:
+) -> _Found:
     rules = {column: rule for column in table.columns if (rule := matched.of(column))}
-    emptied = any(rule.way == "empty" for rule in rules.values())
-    changed = [column for column, rule in rules.items() if rule.way not in ("keep", "empty")]
-    keys = [column for column in table.columns if column.place in seen.keys]
-    kept_keys = keys if all(rules[key].way == "keep" for key in keys if key in rules) else []
-    now = drawn_rows(copy, table, table.columns, count)
-    if emptied:
-        seen.problems += [f"{table.schema}.{table.name} is not empty"] if now.count else []
-    then = drawn_rows(source, table, [*kept_keys, *changed], count) if changed else Rows({}, 0)
-    again = same_rows(copy, table, kept_keys, changed, then) if changed else Rows({}, 0)
-    known = statistics(copy, table)
-    for column in [] if emptied else table.columns:
+    found = _Found(table, rules, now=drawn_rows(copy, table, table.columns, count))
+    changed = found.changed
+    if changed:
+        keyed = [column for column in table.columns if column.place in keys]
+        kept = keyed if all(rules[key].way == "keep" for key in keyed if key in rules) else []
+        found.then = drawn_rows(source, table, [*kept, *changed], count)
+        found.again = same_rows(copy, table, kept, changed, found.then)
+    return found
+
+
+def _look(copy: Connection[DictRow], found: _Found, seen: _Seen) -> None:
+    table, now, then, again = found.table, found.now, found.then, found.again
+    if found.emptied:
+        if now.count:
+            seen.problems.append(f"{table.schema}.{table.name} is not empty")
+        if found.known:
+            seen.problems.append(f"statistics of {table.schema}.{table.name} still hold its values")
+        return
+    for column in table.columns:
         seen.values += len(now.of(column))
-        rule = rules.get(column)
-        if column in changed and rule:
-            held = [*now.of(column), *again.of(column), *known.get(column.name, [])]
+        rule = found.rules.get(column)
+        if rule and rule.way != "keep":
+            held = [*now.of(column), *again.of(column), *found.known.get(column.name, [])]
             seen.problems += _changed(column, rule, then, again, held)
             seen.problems += _not_as_said(copy, table, column, rule)
-            for value in then.of(column):
-                seen.tokens |= dict.fromkeys(found_in(value or ""), column.long)
+            where = column.long
+            for value in set(then.of(column)):
+                seen.tokens |= dict.fromkeys(found_in(value or ""), where)
         elif column.kind.family in OPEN:
             _keep(column, now, seen)
-    if emptied and known:
-        seen.problems.append(f"statistics of {table.schema}.{table.name} still hold its values")
 
 
 def _changed(

@@ -13,6 +13,10 @@ from fairlead.database.masking.sample import as_text, drawn
 PROVEN = 3000  # rows at most of all tables of one name, which tenants have
 FEWEST = 100  # of each of them, where it has so many
 SKIPPED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
+REMEMBERED = """
+select distinct schemaname::text as schema, tablename::text as name from pg_stats
+where schemaname not in ('pg_catalog', 'information_schema')
+"""
 STATISTICS = """
 select attname as name, most_common_vals::text as common, histogram_bounds::text as bounds,
   most_common_elems::text as elements
@@ -29,6 +33,9 @@ class Rows:
 
     def of(self, column: Column) -> list[str | None]:
         return self.values.get(column, [])
+
+
+NO_ROWS = Rows({}, 0)
 
 
 def proven_of(alike: int) -> int:
@@ -55,7 +62,7 @@ def same_rows(
 ) -> Rows:
     """The rows with those keys, in the same order, NULL where there is none."""
     if not keys or not rows.count:
-        return Rows({}, 0)
+        return NO_ROWS
     wanted = sql.SQL(", ").join(sql.SQL(f"${at}::text[]") for at, _ in enumerate(keys, 1))
     names = [sql.Identifier(f"key {at}") for at, _ in enumerate(keys)]
     same = [
@@ -73,6 +80,13 @@ def same_rows(
         sql.SQL(" and ").join(same),
     )
     return _fetched(connection, columns, statement, [rows.of(key) for key in keys])
+
+
+def remembered(connection: Connection[DictRow]) -> frozenset[tuple[str, str]]:
+    """The tables of which the planner remembers anything, by schema and name. As a rule that is
+    none: they were filled a moment ago."""
+    found = connection.execute(REMEMBERED).fetchall()
+    return frozenset((row["schema"], row["name"]) for row in found)
 
 
 def statistics(connection: Connection[DictRow], table: Table) -> dict[str, list[str]]:
@@ -103,7 +117,7 @@ def _fetched(
 ) -> Rows:
     try:
         # Numbered parameters: a per cent sign may be in a name.
-        with connection.transaction(), RawCursor(connection, row_factory=tuple_row) as cursor:
+        with RawCursor(connection, row_factory=tuple_row) as cursor:
             rows = cursor.execute(statement, values).fetchall()
     except SKIPPED:
         rows = []

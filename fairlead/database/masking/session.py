@@ -37,11 +37,12 @@ def salts(key: SecretStr, rules: Iterable[MaskingRule]) -> dict[str, str]:
 
 @contextmanager
 def masking(conninfo: str, settings: dict[str, str]) -> Iterator[Connection[DictRow]]:
-    """Every statement for itself; `settings` are handed over as bound parameters."""
+    """Every statement for itself; `settings` are handed over as bound parameters. What a crash
+    loses of a copy is made again with it."""
     with psycopg.connect(
         conninfo, autocommit=True, row_factory=dict_row, connect_timeout=10, application_name=NAME
     ) as connection:
-        settle(connection, **settings)
+        settle(connection, synchronous_commit="off", jit="off", **settings)
         yield connection
 
 

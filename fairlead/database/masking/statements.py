@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.sql import Composable, Composed
 
 from fairlead.config import MaskingRule
-from fairlead.database.masking.catalog import Column, Table
+from fairlead.database.masking.catalog import Catalog, Column, Table
 from fairlead.database.masking.expressions import expression, function
 from fairlead.database.masking.rules import Matched
 
@@ -22,39 +22,60 @@ TRIGGERS = """
 select tgname as name, tgenabled::text as state from pg_trigger
 where tgrelid = %s::regclass and not tgisinternal and tgenabled <> 'D'
 """
+TableName = tuple[str, str]  # schema, table
 STATES = {"O": "enable trigger", "R": "enable replica trigger", "A": "enable always trigger"}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done to a table: `changes` are set in one pass, `shuffled` columns one by one."""
+    """What is done to a table: `changes` are set in one pass, `shuffled` columns one by one. Where
+    each row tells all that is needed, it can be done while they arrive: loading.py."""
 
     table: Table
     emptied: bool = False
     changes: Mapping[Column, Composable] = field(default_factory=dict)
     shuffled: tuple[Column, ...] = ()
     rewritten: bool = False
+    arriving: bool = False
 
     @property
     def name(self) -> sql.Identifier:
         return sql.Identifier(self.table.schema, self.table.name)
 
     @property
+    def place(self) -> TableName:
+        return self.table.schema, self.table.name
+
+    @property
     def words(self) -> str:
         return f"{self.table.schema}.{self.table.name}"
+
+
+def plans_of(catalog: Catalog, matched: Matched) -> list[Plan]:
+    """Of the tables that are changed."""
+    return [made for table in catalog.tables if (made := plan(table, matched))]
 
 
 def plan(table: Table, matched: Matched) -> Plan | None:
     """None where nothing of it is changed."""
     rules = {column: rule for column in table.columns if (rule := matched.of(column))}
+    plain = table.kind == "r" and not table.related
     if any(rule.way == "empty" for rule in rules.values()):
-        return Plan(table, emptied=True)
+        return Plan(table, emptied=True, arriving=plain)
     made = {column: expression(column, rule) for column, rule in rules.items()}
     changes = {column: value for column, value in made.items() if value is not None}
     shuffled = tuple(column for column, rule in rules.items() if rule.way == "shuffle")
     if not changes and not shuffled:
         return None
-    return Plan(table, False, changes, shuffled, _rewritten(table, rules, changes, shuffled))
+    own = any(rule.way == "sql" for rule in rules.values())
+    return Plan(
+        table,
+        False,
+        changes,
+        shuffled,
+        rewritten=_rewritten(table, rules, changes, shuffled),
+        arriving=plain and not own and not shuffled,
+    )
 
 
 def _rewritten(

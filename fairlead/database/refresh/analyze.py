@@ -28,6 +28,7 @@ def analyze(conninfo: str, name: str, jobs: int, timeout: float) -> int:
 
     def work() -> None:
         with connected(conninfo, name, timeout) as connection:
+            connection.execute("set synchronous_commit = off")  # the swap's is on, and comes later
             while True:
                 try:
                     table = waiting.popleft()

@@ -78,11 +78,14 @@ def restore(
     conninfo: str,
     session: str,
     *,
+    settings: Mapping[str, str],
     deadline: float,
     tick: Callable[[], object],
 ) -> Ended:
+    """`settings` are of its sessions; they are handed over where the password is."""
     fields: Mapping[str, object] = conninfo_to_dict(conninfo)
-    given = f"{fields.get('options') or ''} {OPTIONS}".strip()
+    more = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    given = f"{fields.get('options') or ''} {OPTIONS} {more}".strip()
     way = make_conninfo(conninfo, options=given)
     environ = libpq_environ(way, name=session, inherited=os.environ)
     return run(command, environ=environ, deadline=deadline, tick=tick)
