@@ -17,26 +17,14 @@ from examples.stand.postgres import Postgres
 from fairlead.model import PhaseName, Refresh, RefreshState, StepOutcome
 from tests.bench.bench import Bench, free_port
 from tests.bench.dying import FlowProcess, until
-from tests.bench.refreshed import RULES, Refreshed, refreshed
+from tests.bench.refreshed import PRIVATE, RULES, Refreshed, is_good, refreshed, unchanged, whole
 from tests.bench.saved import FULL, disk, wrapped
-
-PRIVATE = ("Real", "real", "ann@")
 
 
 @pytest.fixture
 def uat(bench: Bench, postgres: Postgres) -> Iterator[Refreshed]:
     with refreshed(bench, postgres) as made:
         yield made
-
-
-def is_good(row: Refresh) -> None:
-    assert row.state is RefreshState.REFRESHED, row.error
-
-
-def whole(uat: Refreshed, url: str) -> str:
-    """All that people may read there."""
-    tables = ("customer", "item", "one.person", "two.person", "buyers")
-    return str([uat.run(url, f"select * from {table}") for table in tables])
 
 
 def test_uat_has_production_s_rows_masked_and_its_own_database_beside(uat: Refreshed) -> None:
@@ -238,17 +226,6 @@ def test_the_same_request_is_served_once(uat: Refreshed) -> None:
 
 
 # -- what is refused or fails ----------------------------------------------------------------------
-
-
-def unchanged(uat: Refreshed, row: Refresh, state: RefreshState, *why: str) -> None:
-    """UAT has yesterday's data, and nothing is left of it."""
-    assert row.state is state, row.error
-    assert row.error is not None
-    for words in why:
-        assert words in row.error
-    assert uat.has_yesterday()
-    assert uat.databases() == []
-    assert not list((uat.bench.folder / "home" / "refresh").rglob("dump"))
 
 
 def test_a_column_that_came_yesterday_stops_it_and_is_listed(uat: Refreshed) -> None:
