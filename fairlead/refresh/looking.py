@@ -2,11 +2,13 @@
 stands in the way. Nothing is changed, and of production only the catalog is read."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from psycopg import Connection, Error
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import DictRow
 
 from fairlead.config import Masking, RefreshSettings
@@ -117,6 +119,7 @@ def look_at_both(pair: Pair) -> Looked:
     if unwell:
         pair.say(f"what is deployed cannot say whether it is well with the new data: {unwell}")
     with (
+        _not_waiting(pair),
         connected(pair.target, NAME, QUERY) as here,
         reading(settings.source, pair.source, timeout=QUERY) as there,
     ):
@@ -154,6 +157,19 @@ def look_at_both(pair: Pair) -> Looked:
         extensions=extensions,
         large_objects=large_objects,
     )
+
+
+@contextmanager
+def _not_waiting(pair: Pair) -> Iterator[None]:
+    """Only in production do we limit how long we wait for a lock."""
+    try:
+        yield
+    except LockNotAvailable as error:
+        raise RefreshRefused(
+            pair.environment,
+            f"somebody keeps a table of {pair.settings.source} locked, and we do not wait for it",
+            "Refresh again when that is over.",
+        ) from error
 
 
 def _identified(pair: Pair, here: Connection[DictRow], there: Connection[DictRow]) -> Identity:

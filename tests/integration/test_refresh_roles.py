@@ -13,7 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from examples.stand.postgres import Postgres
 from fairlead.model import RefreshState
 from tests.bench.bench import Bench
-from tests.bench.refreshed import Refreshed, is_good, refreshed, unchanged
+from tests.bench.dying import until
+from tests.bench.refreshed import PhaseGates, Refreshed, is_good, refreshed, unchanged
 
 # All that is in the database becomes {who}'s.
 GIVE = """
@@ -149,6 +150,8 @@ def test_all_is_the_application_s_as_it_was_night_after_night(roles: Roles, own:
         is_good(roles.uat.refresh())
         assert roles.has() == before
         assert roles.as_app("select count(*) from customer") == [(500,)]
+    roles.uat.bench.fairlead("refresh", "undo", "uat", "--yes")
+    assert roles.has() == before
     for statement in USES:
         roles.as_app(statement)
 
@@ -195,6 +198,23 @@ def test_what_our_role_may_not_give_is_told_before_anything_is_read(
     row = roles.uat.refresh()
     words = (why.format_map(roles.names), next_step.format_map(roles.names))
     unchanged(roles.uat, row, RefreshState.REFUSED, *words)
+
+
+def test_nobody_else_connects_before_it_is_proven_that_it_is_masked(roles: Roles) -> None:
+    gates = PhaseGates(roles.uat.bench.store_url)
+    gates.close_at("after build_keys")
+    try:
+        with roles.uat.flow() as flow:
+            until(gates.waiting, "it waits before it is proven")
+            made = make_conninfo(roles.way("app", roles.uat.uat), dbname=roles.uat.row(flow).made)
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(made)
+            gates.open()
+            flow.ended()
+            is_good(roles.uat.row(flow))
+    finally:
+        gates.close()
+    assert roles.as_app("select count(*) from customer") == [(500,)]
 
 
 def test_extensions_come_as_far_as_they_are_used(roles: Roles) -> None:

@@ -9,7 +9,7 @@ import pytest
 from examples.stand.postgres import Postgres
 from fairlead.model import RefreshState
 from tests.bench.bench import Bench
-from tests.bench.dying import until
+from tests.bench.dying import opened, until
 from tests.bench.refreshed import PRIVATE, Refreshed, is_good, refreshed, unchanged, whole
 from tests.bench.s3 import BUCKET, KEYS, Bucket, bucket
 from tests.bench.saved import disk, wrapped
@@ -80,6 +80,12 @@ def test_rows_that_were_fetched_are_gone_after_a_kill(uat: Refreshed, there: Buc
     uat.bench.fairlead("settle", "uat")
     unchanged(uat, uat.get(dead.id), RefreshState.FAILED, "died during restore")
     assert fetched(uat) == []
+
+
+def test_its_keys_are_hidden_like_all_secrets(uat: Refreshed) -> None:
+    with opened(uat.bench) as project:
+        project.know_secrets(project.config, "uat")
+        assert project.redact(str(KEYS)).count("planted") == 0
 
 
 def test_a_key_that_is_not_there_is_told_before_anything_is_done(uat: Refreshed) -> None:
