@@ -33,6 +33,7 @@ from fairlead.errors import (
 )
 from fairlead.lease import Held, hold
 from fairlead.model import Backup, PhaseName, Refresh, RefreshState, StepOutcome
+from fairlead.plain import plain
 from fairlead.project import Project
 from fairlead.recovery import settle
 from fairlead.redact import blank
@@ -40,7 +41,7 @@ from fairlead.refresh.left import drop_left, drop_old, has, settle_left
 from fairlead.refresh.room import Room
 from fairlead.refresh.ways import way_of_source
 from fairlead.refresh.work import Work
-from fairlead.run import StepLog, words
+from fairlead.run import LOG, StepLog, words
 from fairlead.saving import way_to
 from fairlead.store.database import first_line
 
@@ -163,11 +164,14 @@ class Refreshing:
             error = redact(words(failure))
             raise
         finally:
+            detail = redact(log.detail)
+            if detail:
+                LOG.info("%s: %s", name, plain(detail))
             refreshes.end_phase(
                 self.row.id,
                 name,
                 outcome,
-                detail=redact(log.detail),
+                detail=detail,
                 error=error,
                 log_tail=log.kept,
             )
