@@ -83,12 +83,14 @@ class Project:
         settings = self.config.environments.get(environment)
         refresh = settings.refresh if settings else None
         if refresh is not None:
-            database = self.config.environment(refresh.source).database
+            source = self.config.environment(refresh.source)
+            database, backup = source.database, source.backup
             direct = database.direct_url if database else None
             yield from self.secrets.of_environment(
                 self.config, refresh.source, strict=False
             ).values()
-            yield from (self._known(direct), self._known(refresh.url))
+            for reference in (direct, refresh.url, backup.access_key, backup.secret_key):
+                yield self._known(reference)
 
     def _token(self, place: Slack | GitHub) -> SecretStr | None:
         """None where it is missing: whoever needs it says so, and no release fails for telling."""

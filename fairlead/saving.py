@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -215,8 +216,11 @@ def translated(environment: str, conninfo: str) -> Iterator[None]:
         ) from error
 
 
-def place_of(project: Project, environment: str, where: str | None = None) -> Place:
-    """That of the config, or the one of a backup that is at `where`.
+def place_of(
+    project: Project, environment: str, where: str | None = None, work: Path | None = None
+) -> Place:
+    """That of the config, or the one of a backup that is at `where`. What comes from a bucket is
+    in `work` meanwhile, where that is given.
 
     Raises SecretMissing, CannotSave.
     """
@@ -231,7 +235,7 @@ def place_of(project: Project, environment: str, where: str | None = None) -> Pl
             project.secrets.resolve(settings.access_key),
             project.secrets.resolve(settings.secret_key),
         )
-    return BucketPlace(environment, settings, keys, own / "work")
+    return BucketPlace(environment, settings, keys, work or own / "work")
 
 
 # -- what is there no more ---------------------------------------------------------------------

@@ -106,7 +106,8 @@ def _answered(release: int, state: ReleaseState) -> State:
 def _refuse_another_environment(project: Project) -> None:
     """The deployment `dev` releases to dev, whatever is typed into its form. Raises InputError."""
     deployment, given = runtime.deployment.name, runtime.flow_run.parameters.get("environment")
-    if given and deployment in project.config.environments and given != deployment:
+    known = project.config.environments
+    if given in known and deployment in known and given != deployment:
         raise InputError(
             f"This is the Prefect deployment of {deployment}, and {given} was asked for.",
             next_step=f"Start the deployment {runtime.flow_run.flow_name}/{given} instead.",

@@ -20,20 +20,21 @@ from tasks.step import task_of
 def reporting(project: Project, environment: str, asked: Asked) -> Iterator[None]:
     """However it ends, a refused one too, it is reported once its lease is given back. What fails
     of that is shown, and changes nothing."""
-    before = _last(project, environment)
+    before = _last(project, environment, asked)
     try:
         yield
     finally:
-        row = _last(project, environment)
+        row = _last(project, environment, asked)
         if row is not None and (before is None or row.id != before.id):
             if asked.flow_run is not None:
                 report_refresh(project, row, return_state=True)
             notify_refresh(project, row, return_state=True)
 
 
-def _last(project: Project, environment: str) -> Refresh | None:
-    rows = project.store.refreshes.history(project.config.project, environment, 1)
-    return rows[0] if rows else None
+def _last(project: Project, environment: str, asked: Asked) -> Refresh | None:
+    """Of this run: somebody else may have been refused meanwhile."""
+    rows = project.store.refreshes.history(project.config.project, environment)
+    return next((row for row in rows if row.flow_run == asked.flow_run), None)
 
 
 @task(**task_of("report"))

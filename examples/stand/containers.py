@@ -9,6 +9,7 @@ import io
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import docker
 from docker.errors import NotFound
@@ -59,16 +60,17 @@ def start_service(client: docker.DockerClient, service: Service, say: Say) -> Co
         return container
 
 
-def create_container(client: docker.DockerClient, service: Service) -> Container:
-    container = client.containers.create(
-        service.image,
-        list(service.command),
-        name=service.name,
-        environment=dict(service.environment),
-        labels={LABEL: service.digest},
-        ports={f"{service.port}/tcp": (HOST, service.published or 0)},
-        shm_size=service.shared_memory,
-    )
+def create_container(client: docker.DockerClient, service: Service, **over: Any) -> Container:
+    """`over` are options of the engine's client."""
+    usual = {
+        "command": list(service.command),
+        "name": service.name,
+        "environment": dict(service.environment),
+        "labels": {LABEL: service.digest},
+        "ports": {f"{service.port}/tcp": (HOST, service.published or 0)},
+        "shm_size": service.shared_memory,
+    }
+    container = client.containers.create(service.image, **{**usual, **over})
     if service.files:
         container.put_archive("/", archive_of(service.files))
     return container

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from psycopg import Connection, OperationalError
+from psycopg.rows import DictRow
 
 from fairlead.database.backup.beside import connected, create_like, elsewhere
 from fairlead.database.backup.dump import bytes_in, disk_full
@@ -12,8 +15,9 @@ from fairlead.database.backup.process import Ended
 from fairlead.database.backup.process import run as run_program
 from fairlead.database.backup.prove import prove_files, read_manifest
 from fairlead.database.masking.loading import loading
-from fairlead.database.refresh.dump import InTheWay, dump_command
+from fairlead.database.refresh.dump import InTheWay, ReplicaEnded, dump_command
 from fairlead.database.refresh.dump import dump as run_dump
+from fairlead.database.refresh.extensions import NotMade, make_extensions
 from fairlead.database.refresh.rate import limited
 from fairlead.database.refresh.restore import (
     Section,
@@ -26,16 +30,15 @@ from fairlead.database.refresh.restore import (
     restore_command,
     wanted,
 )
-from fairlead.database.refresh.room import free_for
 from fairlead.model import PhaseName, size
 from fairlead.refresh.frame import Refreshing
 from fairlead.run import StepLog
 from fairlead.saving import place_of
+from fairlead.store.database import address, first_line
 
 NOTHING: Mapping[str, str] = {}
 SHOWN = 5  # lines of what a program said last
 TABLE = re.compile(r'table "([^"]+)"')
-FULL = 16 << 20  # bytes; what is not enough for a segment of the write-ahead log
 
 
 def dump(run: Refreshing) -> None:
@@ -65,12 +68,23 @@ def dump(run: Refreshing) -> None:
 
 @contextmanager
 def _gives_way(run: Refreshing) -> Iterator[None]:
+    source = run.row.source
     try:
         yield
     except InTheWay as error:
         raise run.failed(
-            f"somebody waits for a lock that the dump of {run.row.source} has ({error}), and "
-            f"{run.row.source} goes first"
+            f"somebody waits for a lock that the dump of {source} has ({error}), and "
+            f"{source} goes first"
+        ) from error
+    except ReplicaEnded as error:
+        raise run.failed(
+            f"the replica {address(run.source)} ended the dump, which read what {source} changed "
+            "meanwhile; set hot_standby_feedback = on there, or max_standby_streaming_delay to "
+            "what a dump takes"
+        ) from error
+    except OperationalError as error:
+        raise run.failed(
+            f"{source} at {address(run.source)} does not answer any more: {first_line(error)}"
         ) from error
 
 
@@ -81,7 +95,7 @@ def restore_rows(run: Refreshing) -> None:
     Raises MaskingIncomplete, MaskingUnfit, MaskingFailed, RefreshFailed, BackupBroken, LeaseLost.
     """
     with run.phase(PhaseName.RESTORE) as step:
-        _make(run)
+        _make(run, step)
         with _archive(run) as folder:
             run.selected = _selected(run, folder)
             _section(run, folder, "pre-data", step)
@@ -107,14 +121,31 @@ def build_keys(run: Refreshing) -> None:
         step.detail = "UNIQUE and FOREIGN KEY hold on what is masked"
 
 
-def _make(run: Refreshing) -> None:
+def _make(run: Refreshing, step: StepLog) -> None:
     seen = run.seen
     run.beside = True
+    run.room.grows()
     with elsewhere(run.target, run.row.session) as connection:
         create_like(connection, seen.old.database, run.row.made)
         let_make(connection, run.row.made, seen.owner)
     with connected(run.made, run.row.session) as connection:
         let_make_in_public(connection, seen.owner)
+        _make_extensions(run, connection, step)
+
+
+def _make_extensions(run: Refreshing, connection: Connection[DictRow], step: StepLog) -> None:
+    try:
+        made, behind = make_extensions(connection, run.seen.extensions, run.seen.owner)
+    except NotMade as error:
+        raise run.failed(
+            f"{run.row.source} uses the extension {error}, which {run.seen.old.role} may not make: "
+            f"it wants a superuser, or trusted = true in {error}.control on the server of "
+            f"{run.environment}"
+        ) from error
+    run.without = [entry for one in made for entry in one.entries]
+    run.without += [entry for one in behind for entry in one.own_entries]
+    for one in behind:
+        step.say(f"the extension {one.name} stays behind: nothing uses it, and it cannot be made")
 
 
 @contextmanager
@@ -124,7 +155,14 @@ def _archive(run: Refreshing) -> Iterator[Path]:
     if backup is None:
         yield run.work.dump
         return
-    with place_of(run.project, run.row.source, backup.place).fetched(backup.place) as folder:
+    place = place_of(run.project, run.row.source, backup.place, run.work.folder)
+    with ExitStack() as fetched:
+        try:
+            folder = fetched.enter_context(place.fetched(backup.place))
+        except OSError as error:
+            raise run.failed(
+                f"{backup.words} cannot be fetched to {run.work.folder}: {error.strerror}"
+            ) from error
         manifest = read_manifest(folder, backup.manifest, backup.place)
         prove_files(folder, manifest, backup.place)
         yield folder / DUMP
@@ -135,7 +173,7 @@ def _selected(run: Refreshing, folder: Path) -> list[str]:
     command = list_command(run.seen.programs, folder)
     ended = run_program(command, environ={"LC_ALL": "C.UTF-8"}, deadline=run.deadline)
     _refuse(run, ended, folder)
-    return run.seen.selection.restore_options(wanted(ended.output), run.work.folder)
+    return run.seen.selection.restore_options(wanted(ended.output), run.work.folder, run.without)
 
 
 def _section(
@@ -175,14 +213,6 @@ def _refuse(run: Refreshing, ended: Ended, folder: Path | None, *, masked: bool 
         raise run.failed(f"{ended.program} did not end in time (refresh.timeout)")
     if folder is not None and disk_full(folder):
         raise run.failed(f"the disk of {folder.parent} is full")
-    if folder is None and _server_full(run):
-        raise run.failed("the disk of the server is full")
     tables = sorted(set(TABLE.findall("\n".join(ended.tail))))
     said = ended.tail[-SHOWN:] if masked else tuple(f"in the table {name}" for name in tables)
     raise run.failed(ended.problem, said)
-
-
-def _server_full(run: Refreshing) -> bool:
-    with elsewhere(run.target, run.row.session) as connection:
-        free = free_for(connection, run.row.database)
-    return free is not None and free < FULL

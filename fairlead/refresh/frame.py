@@ -19,6 +19,7 @@ from fairlead.database.backup.source import Source
 from fairlead.database.checks.look import Before
 from fairlead.database.masking.session import reason
 from fairlead.database.masking.statements import TableName
+from fairlead.database.refresh.extensions import Extension
 from fairlead.database.refresh.identity import Identity
 from fairlead.database.refresh.names import kept_name, made_name, stamp_of
 from fairlead.database.refresh.selection import Selection
@@ -33,13 +34,15 @@ from fairlead.errors import (
 )
 from fairlead.lease import Held, hold
 from fairlead.model import Backup, PhaseName, Refresh, RefreshState, StepOutcome
+from fairlead.plain import plain
 from fairlead.project import Project
 from fairlead.recovery import settle
 from fairlead.redact import blank
 from fairlead.refresh.left import drop_left, drop_old, has, settle_left
+from fairlead.refresh.room import Room
 from fairlead.refresh.ways import way_of_source
 from fairlead.refresh.work import Work
-from fairlead.run import StepLog, words
+from fairlead.run import LOG, StepLog, words
 from fairlead.saving import way_to
 from fairlead.store.database import first_line
 
@@ -63,7 +66,7 @@ class Asked:
 class Looked:
     """What the first look has found: both databases, what is deployed, `unwell` if it is, and how
     it is led to another database, who owns the tables, and what of production
-    is taken: of `backup`, where one is read."""
+    is taken: of `backup`, where one is read. `extensions` are those that pg_restore cannot make."""
 
     read: Source
     old: Source
@@ -77,6 +80,7 @@ class Looked:
     masking: Masking
     key: SecretStr
     selection: Selection
+    extensions: tuple[Extension, ...]
     large_objects: bool
 
 
@@ -95,7 +99,9 @@ class Refreshing:
     source: str
     deadline: float
     work: Work
+    room: Room
     looked: Looked | None = None
+    without: list[str] = field(default_factory=list)
     selected: list[str] = field(default_factory=list)
     arrived: frozenset[TableName] = frozenset()
     before: Before | None = None
@@ -129,7 +135,9 @@ class Refreshing:
         return max(1.0, self.deadline - time.monotonic())
 
     def tick(self) -> None:
-        """Asked again and again while a program runs. Raises LeaseLost."""
+        """Asked again and again while a program runs. Raises LeaseLost, RefreshFailed."""
+        if self.room.short:
+            raise self.failed(self.room.short)
         if time.monotonic() - self._guarded > GUARD:
             self._guarded = time.monotonic()
             self.held.guard()
@@ -150,7 +158,7 @@ class Refreshing:
         log = StepLog(name, redact)
         outcome, error = StepOutcome.FAILED, None
         try:
-            with _translated(self, name):
+            with _short_of_room(self), _translated(self, name):
                 yield log
             outcome = StepOutcome.SKIPPED if log.skipped else StepOutcome.SUCCEEDED
         except BaseException as failure:
@@ -158,11 +166,14 @@ class Refreshing:
             error = redact(words(failure))
             raise
         finally:
+            detail = redact(log.detail)
+            if detail:
+                LOG.info("%s: %s", name, plain(detail))
             refreshes.end_phase(
                 self.row.id,
                 name,
                 outcome,
-                detail=redact(log.detail),
+                detail=detail,
                 error=error,
                 log_tail=log.kept,
             )
@@ -188,6 +199,19 @@ class Refreshing:
         untouched = all(one.name is PhaseName.LOOK for one in phases)
         said_no = getattr(self.failure, "exit_code", None) in SAID_NO
         return RefreshState.REFUSED if said_no and untouched else RefreshState.FAILED
+
+
+@contextmanager
+def _short_of_room(run: Refreshing) -> Iterator[None]:
+    """Then it was ended by us, and whatever it says of that is no more than a consequence."""
+    try:
+        yield
+    except LeaseLost:
+        raise
+    except FairleadError:
+        if run.room.short:
+            raise run.failed(run.room.short) from None
+        raise
 
 
 @contextmanager
@@ -239,8 +263,10 @@ def refreshing(
             source=reads,
             deadline=time.monotonic() + settings.timeout,
             work=Work.of(config.project, row),
+            room=Room(target, row.made, row.session),
         )
-        yield from _running(run)
+        with run.room.watched():
+            yield from _running(run)
 
 
 def wanted(project: Project, environment: str, source: str) -> RefreshSettings:

@@ -2,27 +2,32 @@
 stands in the way. Nothing is changed, and of production only the catalog is read."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from psycopg import Connection
+from psycopg import Connection, Error
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import DictRow
 
 from fairlead.config import Masking, RefreshSettings
 from fairlead.database.backup.beside import connected
+from fairlead.database.backup.bucket import SCHEME
 from fairlead.database.backup.estimate import expected
 from fairlead.database.backup.programs import Programs, programs_for
 from fairlead.database.backup.source import Source, locks_to_set, look_at
+from fairlead.database.backup.swap import check_may_carry_over
 from fairlead.database.masking.catalog import read_catalog
 from fairlead.database.masking.complete import complete
 from fairlead.database.masking.reading import reading
 from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.carry import check_carry
+from fairlead.database.refresh.extensions import Extension, extensions_of
 from fairlead.database.refresh.identity import Identity, check_pair, identify
 from fairlead.database.refresh.names import made_name, stamp_of
 from fairlead.database.refresh.restore import owner_of
-from fairlead.database.refresh.room import free_for, largest_table, needed
+from fairlead.database.refresh.room import disk_of, largest_table, needed
 from fairlead.database.refresh.selection import select
 from fairlead.engine.target import Target
 from fairlead.errors import RefreshRefused
@@ -32,9 +37,10 @@ from fairlead.promotion import not_well
 from fairlead.refresh.carrying import own_of
 from fairlead.refresh.frame import QUERY, Looked, Refreshing, wanted
 from fairlead.refresh.left import NAME
+from fairlead.refresh.room import words_of as words_of_disk
 from fairlead.refresh.ways import way_of_source
-from fairlead.saving import way_to
-from fairlead.store.database import address
+from fairlead.saving import place_of, way_to
+from fairlead.store.database import address, first_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +77,10 @@ def look(run: Refreshing) -> None:
         run.looked = seen = look_at_both(pair)
         if seen.backup is not None:
             run.project.store.refreshes.reads_backup(run.row.id, seen.backup.id)
-        else:
+        if seen.backup is None:
             run.work.begin(expected(seen.read.bytes, seen.read.data_bytes, None).room)
+        elif seen.backup.place.startswith(SCHEME):
+            run.work.begin(seen.backup.bytes or 0)
         step.detail = words_of(pair, seen)
 
 
@@ -111,6 +119,7 @@ def look_at_both(pair: Pair) -> Looked:
     if unwell:
         pair.say(f"what is deployed cannot say whether it is well with the new data: {unwell}")
     with (
+        _not_waiting(pair),
         connected(pair.target, NAME, QUERY) as here,
         reading(settings.source, pair.source, timeout=QUERY) as there,
     ):
@@ -126,6 +135,7 @@ def look_at_both(pair: Pair) -> Looked:
             tenants=settings.tenants,
             carry_tenants=settings.carry_tenants,
         )
+        extensions = _extensions(pair, here, there)
         programs = _programs(pair, read, old)
         _check_room(pair, here, needed(read.bytes, largest_table(there)))
     backup = _newest_backup(pair) if settings.read == "backup" else None
@@ -144,8 +154,22 @@ def look_at_both(pair: Pair) -> Looked:
         masking=masking,
         key=key,
         selection=selection,
+        extensions=extensions,
         large_objects=large_objects,
     )
+
+
+@contextmanager
+def _not_waiting(pair: Pair) -> Iterator[None]:
+    """Only in production do we limit how long we wait for a lock."""
+    try:
+        yield
+    except LockNotAvailable as error:
+        raise RefreshRefused(
+            pair.environment,
+            f"somebody keeps a table of {pair.settings.source} locked, and we do not wait for it",
+            "Refresh again when that is over.",
+        ) from error
 
 
 def _identified(pair: Pair, here: Connection[DictRow], there: Connection[DictRow]) -> Identity:
@@ -223,13 +247,42 @@ def _owner(pair: Pair, here: Connection[DictRow], old: Source) -> str:
             f"its tables are {owner}'s, and {old.role} may make none for {owner}",
             f"On the server: GRANT {owner} TO {old.role}",
         )
+    _check_may_carry_over(pair, here, old)
     return owner
+
+
+def _check_may_carry_over(pair: Pair, here: Connection[DictRow], old: Source) -> None:
+    """What belongs to the database is for the new one to have, with the swap."""
+    try:
+        check_may_carry_over(here, old.database)
+    except Error as error:
+        raise RefreshRefused(
+            pair.environment,
+            f"{old.role} may not give the new database the owner, rights and settings of "
+            f"{old.database}: {first_line(error)}",
+            f"Let {old.role} be a member of who owns the database and of the roles with settings "
+            "in it; a setting that only a superuser may make: GRANT SET ON PARAMETER, or reset it.",
+        ) from error
 
 
 def _complete(there: Connection[DictRow], masking: Masking) -> bool:
     """Whether large objects come along."""
     matched = complete(there, read_catalog(there), masking.rules)
     return matched.large_objects is not None and matched.large_objects.way == "keep"
+
+
+def _extensions(
+    pair: Pair, here: Connection[DictRow], there: Connection[DictRow]
+) -> tuple[Extension, ...]:
+    found = extensions_of(there, here)
+    missing = [one.name for one in found if one.used and not one.offered]
+    if missing:
+        raise RefreshRefused(
+            pair.environment,
+            f"its server has not the extension {missing[0]}, which {pair.settings.source} uses",
+            "Install its package there.",
+        )
+    return found
 
 
 def _programs(pair: Pair, read: Source, old: Source) -> Programs:
@@ -258,17 +311,17 @@ def _check_locks(pair: Pair, read: Source) -> None:
 
 
 def _check_room(pair: Pair, here: Connection[DictRow], room: int) -> None:
-    free = free_for(here, pair.database)
-    if free is None:
+    disk = disk_of(here, pair.database)
+    if disk is None:
         pair.say(
             f"how much disk the server has left cannot be asked; about {size(room)} are needed "
             "(GRANT pg_execute_server_program lets it be)"
         )
-    elif free < room:
+    elif disk.spare < room:
         raise RefreshRefused(
             pair.environment,
-            f"the disk of its server has {size(free)} free, and the new database will take about "
-            f"{size(room)} beside the old one",
+            f"{words_of_disk(disk, pair.target)}; the new database will take about {size(room)} "
+            "beside the old one",
             "Free some disk there, take less (leave_out, tenants), or lower keep_days.",
         )
 
@@ -284,4 +337,5 @@ def _newest_backup(pair: Pair) -> Backup:
             f"there is no proven dump of {source}",
             f"Make one: fairlead backup {source}",
         )
+    place_of(pair.project, source, backup.place)  # it has its keys
     return backup

@@ -1,7 +1,7 @@
 """No value of production stays where a rule says so; and the proof, before anybody may connect."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 
 from fairlead.database.backup.beside import connected, elsewhere
@@ -59,23 +59,30 @@ def prove_masked(run: Refreshing) -> None:
             proof = prove(there, copy, run.seen.masking.rules)
         for line in proof.noticed:
             step.say(line)
-        _let_in(run)
+        for maker in _let_in(run):
+            step.say(
+                f"what {maker} makes later has no rights by default: they are not ours to give"
+            )
         run.note(values_compared=proof.values, noticed=list(proof.noticed))
         step.detail = f"{proof.values} values looked at, none of production's among them"
 
 
-def _let_in(run: Refreshing) -> None:
+def _let_in(run: Refreshing) -> Sequence[str]:
     """Those who may connect to the environment's database, with the rights that they have there."""
-    give_rights_as_before(run)
+    beyond = give_rights_as_before(run)
     with elsewhere(run.target, run.row.session) as connection:
         give(connection, run.row.made, belongings(connection, run.row.database))
+    return beyond
 
 
-def give_rights_as_before(run: Refreshing) -> None:
-    """On the tables that are there by now."""
+def give_rights_as_before(run: Refreshing) -> Sequence[str]:
+    """On what is there by now. The roles whose rights by default we may not set."""
     with (
         connected(run.target, run.row.session) as old,
         connected(run.made, run.row.session) as new,
     ):
         settle(old)
-        give_rights(new, rights_in(old))
+        settle(new)
+        rights = rights_in(old)
+        give_rights(new, rights)
+        return rights.beyond

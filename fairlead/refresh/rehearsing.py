@@ -20,7 +20,7 @@ from fairlead.database.presets import Choice
 from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.names import rehearsed_name
 from fairlead.database.refresh.rehearsal import Rehearsal, Stopwatch
-from fairlead.database.refresh.room import MARGIN, free_for
+from fairlead.database.refresh.room import MARGIN, disk_of
 from fairlead.database.tenants.fast import Watch
 from fairlead.engine.at_once import at_once
 from fairlead.engine.site import Site
@@ -188,10 +188,10 @@ def _copying(connection: Connection[DictRow], database: str, name: str) -> sql.C
 
 def _check_room(connection: Connection[DictRow], database: str) -> None:
     row = connection.execute(SIZE, (database,)).fetchone()
-    free = free_for(connection, database)
+    disk = disk_of(connection, database)
     assert row is not None
-    if free is not None and free < row["bytes"] * MARGIN:
+    if disk is not None and disk.spare < row["bytes"] * MARGIN:
         raise NotTried(
             f"a copy takes about {size(row['bytes'])}, and the disk of the server has "
-            f"{size(free)} free"
+            f"{size(disk.free)} free"
         )

@@ -49,14 +49,16 @@ class Refreshes:
     ) -> Refresh:
         """Write the intent, or with `refused` why there is none. The index `refresh_one_running`
         refuses a second one."""
+        state = RefreshState.REFUSED if refused else RefreshState.RUNNING
         values = (project, environment, source, reads, release, database, made, kept,
-                  requested_by, requested_via, request, flow_run, refused)  # fmt: skip
+                  requested_by, requested_via, request, flow_run, refused, state)  # fmt: skip
         try:
-            row = self._written(
+            return self._written(
                 f"""
                 insert into refresh (project, environment, source, reads, release, database, made,
-                  kept, requested_by, requested_via, request, flow_run, error)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning {COLUMNS}
+                  kept, requested_by, requested_via, request, flow_run, error, state, ended_at)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+                  {"now()" if refused else "null"}) returning {COLUMNS}
                 """,
                 values,
             )
@@ -64,9 +66,6 @@ class Refreshes:
             why = "it is being refreshed, or this very request was served"
             look = f"Look: fairlead refresh history {environment}"
             raise RefreshRefused(environment, why, look) from error
-        if refused:
-            self.end(row.id, RefreshState.REFUSED, refused)
-        return row
 
     def reads_backup(self, refresh: int, backup: int) -> None:
         with self._database.transaction() as connection:

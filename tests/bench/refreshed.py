@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from examples.stand.postgres import Postgres
-from fairlead.model import Phase, Refresh, ReleaseState
+from fairlead.model import Phase, Refresh, RefreshState, ReleaseState
 from tests.bench.bench import Bench, free_port, merged
 from tests.bench.dying import FlowProcess, Gates, flow_process
 
@@ -37,6 +37,7 @@ insert into one.person values (1, 'ann@real.example'); insert into two.person va
 """
 )
 YESTERDAY = SHAPE + "insert into customer values (1, 'yesterday', null, null);"
+PRIVATE = ("Real", "real", "ann@")  # what only production's rows have in them
 RULES: dict[str, Any] = {
     "customer.id": "keep",
     "customer.name": {"fake": "name"},
@@ -79,22 +80,23 @@ class PhaseGates(Gates):
         super().__init__(store_url)
         self._connection.execute(GATES)
 
-    def close_at(self, place: str) -> None:
+    def close_at(self, place: str, environment: str = "uat") -> None:
         """`before swap`, `after swap`, or `record`."""
         moment, _, phase = place.rpartition(" ")
         self._connection.execute(
-            "insert into gates.gate values ('uat', %s, %s)",
-            (phase, {"before": "INSERT", "after": "UPDATE", "": ""}[moment]),
+            "insert into gates.gate values (%s, %s, %s)",
+            (environment, phase, {"before": "INSERT", "after": "UPDATE", "": ""}[moment]),
         )
 
 
 @dataclass
 class Refreshed:
-    """`uat` and `prod` lead to their databases."""
+    """`uat` and `prod` lead to their databases; `name` is what the config calls the first."""
 
     bench: Bench
     uat: str
     prod: str
+    name: str = "uat"
 
     @property
     def database(self) -> str:
@@ -110,7 +112,7 @@ class Refreshed:
             "masking": {"key": "env:MASKING_KEY", "rules": known, **(masking or {})},
             "environments": {
                 "dev": None,
-                "uat": self.bench.environment(
+                self.name: self.bench.environment(
                     self.bench.port,
                     database={"url": "env:UAT_URL"},
                     backup={"kind": "none"},
@@ -125,24 +127,24 @@ class Refreshed:
         self.bench.configure(**merged(usual, over))
 
     def release(self, version: str) -> None:
-        sha = self.bench.push(version, environment="uat")
-        made = self.bench.release(sha, "uat")
+        sha = self.bench.push(version, environment=self.name)
+        made = self.bench.release(sha, self.name)
         assert made.state is ReleaseState.SUCCEEDED, made.error
 
     def mark(self) -> None:
-        self.bench.fairlead("refresh", "mark", "uat", "--yes")
+        self.bench.fairlead("refresh", "mark", self.name, "--yes")
 
     def refresh(self, **given: Any) -> Refresh:
         """In this process; what became of it."""
         request = str(uuid.uuid4())
-        asked = {"environment": "uat", "requested_by": "tester", "request_id": request, **given}
+        asked = {"environment": self.name, "requested_by": "tester", "request_id": request, **given}
         self.bench.flow("refresh", **asked)
         found = self.bench.read(lambda store: store.refreshes.of_request(request))
         assert isinstance(found, Refresh), "it made no refresh"
         return found
 
     def flow(self) -> Any:
-        return flow_process(self.bench, "refresh", environment="uat")
+        return flow_process(self.bench, "refresh", environment=self.name)
 
     def row(self, flow: FlowProcess) -> Refresh:
         found = self.bench.read(lambda store: store.refreshes.of_request(flow.request))
@@ -172,25 +174,54 @@ class Refreshed:
 
     def databases(self) -> list[str]:
         """Those beside uat's, without its name."""
-        rows = self.run(self.prod, "select datname from pg_database order by 1")
+        beside = make_conninfo(self.uat, dbname="postgres")
+        rows = self.run(beside, "select datname from pg_database order by 1")
         mine = self.database
         return [row[0].removeprefix(mine) for row in rows if row[0].startswith(f"{mine}_")]
 
 
 @contextmanager
-def refreshed(bench: Bench, postgres: Postgres, rows: int = 500) -> Iterator[Refreshed]:
-    """With v1 released to uat, which is marked."""
+def refreshed(
+    bench: Bench,
+    postgres: Postgres,
+    rows: int = 500,
+    name: str = "uat",
+    target: Postgres | None = None,
+) -> Iterator[Refreshed]:
+    """With v1 released to uat, which is marked, and which the config calls `name`. Its database is
+    on the server `target` where that is given."""
     part = uuid.uuid4().hex[:8]
     with (
         _database(postgres, f"prod_{part}", PRODUCTION.format(rows=rows)) as prod,
-        _database(postgres, f"uat_{part}", YESTERDAY) as uat,
+        _database(target or postgres, f"uat_{part}", YESTERDAY) as uat,
     ):
         bench.environ |= {"UAT_URL": _url(uat), "PROD_URL": _url(prod), "MASKING_KEY": "k" * 32}
-        made = Refreshed(bench, uat, prod)
+        made = Refreshed(bench, uat, prod, name)
         made.configure()
         made.release("v1")
         made.mark()
         yield made
+
+
+def is_good(row: Refresh) -> None:
+    assert row.state is RefreshState.REFRESHED, row.error
+
+
+def whole(uat: Refreshed, url: str) -> str:
+    """All that people may read there."""
+    tables = ("customer", "item", "one.person", "two.person", "buyers")
+    return str([uat.run(url, f"select * from {table}") for table in tables])
+
+
+def unchanged(uat: Refreshed, row: Refresh, state: RefreshState, *why: str) -> None:
+    """UAT has yesterday's data, and nothing is left of it."""
+    assert row.state is state, row.error
+    assert row.error is not None
+    for words in why:
+        assert words in row.error
+    assert uat.has_yesterday()
+    assert uat.databases() == []
+    assert not list((uat.bench.folder / "home" / "refresh").rglob("dump"))
 
 
 def _url(conninfo: str) -> str:
@@ -202,14 +233,15 @@ def _url(conninfo: str) -> str:
 @contextmanager
 def _database(postgres: Postgres, name: str, content: str) -> Iterator[str]:
     """Taken away afterwards, with all that was made beside it."""
+    conninfo = make_conninfo(postgres.url(), dbname=name)
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        conninfo = make_conninfo(postgres.url(), dbname=name)
-        try:
-            with psycopg.connect(conninfo, autocommit=True) as there:
-                there.execute(content.encode())
-            yield conninfo
-        finally:
+    try:
+        with psycopg.connect(conninfo, autocommit=True) as there:
+            there.execute(content.encode())
+        yield conninfo
+    finally:
+        with psycopg.connect(postgres.url(), autocommit=True) as connection:
             for (made,) in connection.execute(
                 "select datname from pg_database where starts_with(datname, %s)", (name,)
             ).fetchall():

@@ -16,27 +16,15 @@ from psycopg import sql
 from examples.stand.postgres import Postgres
 from fairlead.model import PhaseName, Refresh, RefreshState, StepOutcome
 from tests.bench.bench import Bench, free_port
-from tests.bench.dying import FlowProcess, until
-from tests.bench.refreshed import RULES, Refreshed, refreshed
+from tests.bench.dying import FlowProcess, until, watch
+from tests.bench.refreshed import PRIVATE, RULES, Refreshed, is_good, refreshed, unchanged, whole
 from tests.bench.saved import FULL, disk, wrapped
-
-PRIVATE = ("Real", "real", "ann@")
 
 
 @pytest.fixture
 def uat(bench: Bench, postgres: Postgres) -> Iterator[Refreshed]:
     with refreshed(bench, postgres) as made:
         yield made
-
-
-def is_good(row: Refresh) -> None:
-    assert row.state is RefreshState.REFRESHED, row.error
-
-
-def whole(uat: Refreshed, url: str) -> str:
-    """All that people may read there."""
-    tables = ("customer", "item", "one.person", "two.person", "buyers")
-    return str([uat.run(url, f"select * from {table}") for table in tables])
 
 
 def test_uat_has_production_s_rows_masked_and_its_own_database_beside(uat: Refreshed) -> None:
@@ -240,17 +228,6 @@ def test_the_same_request_is_served_once(uat: Refreshed) -> None:
 # -- what is refused or fails ----------------------------------------------------------------------
 
 
-def unchanged(uat: Refreshed, row: Refresh, state: RefreshState, *why: str) -> None:
-    """UAT has yesterday's data, and nothing is left of it."""
-    assert row.state is state, row.error
-    assert row.error is not None
-    for words in why:
-        assert words in row.error
-    assert uat.has_yesterday()
-    assert uat.databases() == []
-    assert not list((uat.bench.folder / "home" / "refresh").rglob("dump"))
-
-
 def test_a_column_that_came_yesterday_stops_it_and_is_listed(uat: Refreshed) -> None:
     uat.run(uat.prod, "alter table customer add second text default 'real@real.example'")
     row = uat.refresh()
@@ -327,6 +304,23 @@ def test_whoever_waits_for_the_dump_goes_first(uat: Refreshed) -> None:
         row = uat.row(flow)
     unchanged(uat, row, RefreshState.FAILED, "somebody waits for a lock", "prod goes first")
     assert waited < 60
+
+
+def test_a_table_that_production_has_locked_is_not_waited_for_long(uat: Refreshed) -> None:
+    with psycopg.connect(uat.prod) as connection:
+        connection.execute("lock table item in access exclusive mode")
+        began = time.monotonic()
+        row = uat.refresh()
+        waited = time.monotonic() - began
+    unchanged(uat, row, RefreshState.REFUSED, "somebody keeps a table of prod locked")
+    assert waited < 30
+
+
+def test_a_night_that_takes_too_long_ends(uat: Refreshed) -> None:
+    uat.run(uat.prod, "insert into item (note) select md5(n::text) from generate_series(1, 2e5) n")
+    uat.configure(refresh={"rate_mb": 0.5, "timeout": 5})
+    row = uat.refresh()
+    unchanged(uat, row, RefreshState.FAILED, "pg_dump did not end in time (refresh.timeout)")
 
 
 def ended(flow: FlowProcess) -> bool:
@@ -416,6 +410,30 @@ def test_a_steady_reader_sees_yesterday_s_rows_and_then_the_new_ones(uat: Refres
     assert not [name for name in new if name.startswith("Real")]
     print(f"away for {max(reader.away) * 1000:.0f} ms; the swap took {row.figures['swap_ms']} ms")
     assert row.figures["swap_ms"] < 5000
+
+
+def test_services_are_restarted_one_container_after_the_other(uat: Refreshed) -> None:
+    twice = {"services": {"web": {"replicas": 2, "secrets": ["APP_KEY", "DATABASE_URL"]}}}
+    uat.configure(refresh={"restart": ["web"]}, **twice)
+    uat.release("v2")
+    before = started(uat)
+    with watch(uat.bench) as users:
+        row = uat.refresh()
+        answers = users.stop()
+    is_good(row)
+    (checked,) = [one for one in uat.phases(row.id) if one.name is PhaseName.CHECK_HEALTH]
+    assert checked.detail.startswith("web restarted; ")
+    after = started(uat)
+    assert after.keys() == before.keys()
+    assert not set(after.values()) & set(before.values())
+    assert answers == ["v2"]
+
+
+def started(uat: Refreshed) -> dict[str, str]:
+    """When each of its containers was."""
+    engine = uat.bench.engine
+    found = [engine.containers.get(name) for name in uat.bench.containers(state="running")]
+    return {str(one.name): str(one.attrs["State"]["StartedAt"]) for one in found}
 
 
 # -- what it takes ---------------------------------------------------------------------------------

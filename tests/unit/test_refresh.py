@@ -13,7 +13,7 @@ from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.dump import dump_command, gentle
 from fairlead.database.refresh.names import is_made, kept_name, made_name, stamp_of
 from fairlead.database.refresh.restore import restore_command, wanted
-from fairlead.database.refresh.room import free_in, needed
+from fairlead.database.refresh.room import Disk, disk_in, needed
 from fairlead.engine.target import Target, variables
 from fairlead.model import Phase, PhaseName, Refresh, RefreshState, StepOutcome
 from fairlead.refresh.left import Left, how_far
@@ -198,22 +198,28 @@ def test_credentials_for_other_servers_stay_in_production() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "free"),
+    ("lines", "disk"),
     [
         (
             [
                 "Filesystem     1024-blocks      Used Available Capacity Mounted on",
                 "overlay          263174212 100000000     12345      40% /",
             ],
-            12345 * 1024,
+            Disk(263174212 * 1024, 12345 * 1024, "/"),
         ),
+        (["/dev/sdb1 100 50 50 50% /srv/my disk"], Disk(102400, 51200, "/srv/my disk")),
         (["df: .: No such file or directory"], None),
         (["overlay a b - c d"], None),
         ([], None),
     ],
 )
-def test_what_df_says_is_read(lines: list[str], free: int | None) -> None:
-    assert free_in(lines) == free
+def test_what_df_says_is_read(lines: list[str], disk: Disk | None) -> None:
+    assert disk_in(lines) == disk
+
+
+def test_a_twentieth_of_the_disk_stays_free_and_no_more_than_a_gibibyte() -> None:
+    assert Disk(1000, 60, "/").spare == 10
+    assert Disk(100 << 40, 2 << 30, "/").spare == 1 << 30
 
 
 def test_while_the_largest_table_is_masked_it_is_there_twice() -> None:

@@ -12,6 +12,7 @@ from fairlead.cli.context import when
 from fairlead.cli.following import Screen, tell_outcome
 from fairlead.cli.watching import lines_of
 from fairlead.database.refresh.identity import Identity, check_pair
+from fairlead.database.refresh.room import Disk
 from fairlead.model import (
     Drift,
     DriftKind,
@@ -25,6 +26,7 @@ from fairlead.notify import DriftNotice, Notice, RefreshNotice
 from fairlead.notify.drift_message import build_drift_message
 from fairlead.notify.refresh_message import build_refresh_message
 from fairlead.notify.slack_message import build_message
+from fairlead.refresh.room import words_of
 from fairlead.status import status
 from fairlead.watching import Look
 from tests.bench.pages import blocks
@@ -77,6 +79,10 @@ ERRORS = (
         "uat",
         "somebody waits for a lock that the dump of prod has (AccessExclusiveLock on customer), "
         "and prod goes first",
+    ),
+    errors.RefreshFailed(
+        "uat",
+        words_of(Disk(100 << 30, 412_000_000, "/var/lib/postgresql"), "host=db dbname=uat"),
     ),
 )
 

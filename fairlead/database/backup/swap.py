@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
@@ -30,6 +31,10 @@ RIGHTS = """
 select pg_get_userbyid(grantee) as grantee, grantee = 0 as everybody, privilege_type,
   is_grantable
 from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) where datname = %s
+"""
+OTHERS = """
+select distinct pg_get_userbyid(grantee) as name from pg_database, aclexplode(datacl)
+where datname = %s and grantee not in (0, datdba)
 """
 SETTINGS = """
 select case when setrole <> 0 then pg_get_userbyid(setrole) end as role,
@@ -62,6 +67,14 @@ def belongings(connection: Connection[DictRow], database: str) -> Belongings:
         connection.execute(RIGHTS, (database,)).fetchall(),
         connection.execute(SETTINGS, (database,)).fetchall(),
     )
+
+
+def check_may_carry_over(connection: Connection[DictRow], database: str) -> None:
+    """Whether our role may give to another database what belongs to this one: it is given to itself
+    and that is taken back. Raises psycopg.Error where it may not."""
+    whole = belongings(connection, database)
+    with connection.transaction(force_rollback=True):
+        _carry_over(connection, database, whole)
 
 
 def swap(connection: Connection[DictRow], conninfo: str, *, old: str, new: str, kept: str) -> float:
@@ -129,6 +142,12 @@ def _carry_over(connection: Connection[DictRow], database: str, whole: Belonging
             here, sql.Literal(whole.connections)
         )
     )
+    for other in connection.execute(OTHERS, (database,)).fetchall():
+        connection.execute(
+            sql.SQL("revoke all on database {} from {} cascade").format(
+                here, sql.Identifier(other["name"])
+            )
+        )
     give(connection, database, whole)
     for setting in whole.settings:
         _set(connection, here, setting)
@@ -150,6 +169,22 @@ def _granted(database: sql.Identifier, right: Mapping[str, Any]) -> sql.Composed
 
 
 def _set(
+    connection: Connection[DictRow], database: sql.Identifier, setting: Mapping[str, Any]
+) -> None:
+    """What is set for a role, that role itself may set too."""
+    try:
+        with connection.transaction():
+            _put(connection, database, setting)
+    except psycopg.errors.InsufficientPrivilege:
+        if not setting["role"]:
+            raise
+        role = sql.Identifier(setting["role"])
+        connection.execute(sql.SQL("set local role {}").format(role))
+        _put(connection, database, setting)
+        connection.execute("set local role none")
+
+
+def _put(
     connection: Connection[DictRow], database: sql.Identifier, setting: Mapping[str, Any]
 ) -> None:
     """A list of names cannot be written as one literal; what is set now can be taken as it is."""

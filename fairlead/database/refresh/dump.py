@@ -9,9 +9,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import DictRow
 
 from fairlead.database.backup.beside import connected
 from fairlead.database.backup.process import Ended, libpq_environ, run
@@ -34,8 +37,21 @@ where application_name = %s and pid <> pg_backend_pid()
 """
 
 
+# How many sessions a replica has ended because they read what its primary wants to change.
+CONFLICTS = """
+select (confl_tablespace + confl_lock + confl_snapshot + confl_bufferpin + confl_deadlock)::bigint
+  as ended
+from pg_stat_database_conflicts where datname = current_database() and pg_is_in_recovery()
+"""
+
+
 class InTheWay(Exception):
     """Somebody waits for a lock that the dump holds."""
+
+
+class ReplicaEnded(Exception):
+    """The dump, by a conflict with recovery.
+    https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-CONFLICT"""
 
 
 def dump_command(
@@ -77,29 +93,45 @@ def dump(
     deadline: float,
     tick: Callable[[], object],
 ) -> Ended:
-    """`session` is what the server calls us. Raises InTheWay, and what `tick` raises."""
+    """`session` is what the server calls us. Raises InTheWay, ReplicaEnded, psycopg's
+    OperationalError where the server is away, and what `tick` raises."""
     environ = libpq_environ(gentle(conninfo), name=session, inherited=os.environ)
-    with watching(conninfo, session) as look:
+    with watching(conninfo, session) as watch:
+        before = watch.conflicts()
 
         def both() -> None:
-            look()
+            watch.look()
             tick()
 
-        return run(command, environ=environ, deadline=deadline, tick=both)
+        ended = run(command, environ=environ, deadline=deadline, tick=both)
+        if ended.problem and watch.conflicts() > before:
+            raise ReplicaEnded
+        return ended
+
+
+@dataclass
+class Watch:
+    """By a connection of its own beside the sessions that are called `session`."""
+
+    connection: Connection[DictRow]
+    session: str
+    _last: float = 0.0
+
+    def look(self) -> None:
+        """Raises InTheWay where somebody waits for them."""
+        if time.monotonic() - self._last < EVERY:
+            return
+        self._last = time.monotonic()
+        row = self.connection.execute(WAITING, {"session": self.session}).fetchone()
+        if row is not None:
+            raise InTheWay(f"{row['mode']} on {row['what']}")
+
+    def conflicts(self) -> int:
+        row = self.connection.execute(CONFLICTS).fetchone()
+        return int(row["ended"]) if row else 0
 
 
 @contextmanager
-def watching(conninfo: str, session: str) -> Iterator[Callable[[], None]]:
-    """Raises InTheWay from what it gives, where somebody waits for the sessions so called."""
-    last = 0.0
+def watching(conninfo: str, session: str) -> Iterator[Watch]:
     with connected(gentle(conninfo), f"{session} watch", 30) as connection:
-
-        def look() -> None:
-            nonlocal last
-            if time.monotonic() - last >= EVERY:
-                last = time.monotonic()
-                row = connection.execute(WAITING, {"session": session}).fetchone()
-                if row is not None:
-                    raise InTheWay(f"{row['mode']} on {row['what']}")
-
-        yield look
+        yield Watch(connection, session)

@@ -111,9 +111,7 @@ def let_make(connection: Connection[DictRow], database: str, role: str) -> None:
 
 def let_make_in_public(connection: Connection[DictRow], role: str) -> None:
     """Since PostgreSQL 15 only the owner of the database may, unless somebody else is told so."""
-    connection.execute(
-        sql.SQL("grant all on schema public to {} with grant option").format(sql.Identifier(role))
-    )
+    connection.execute(sql.SQL("grant all on schema public to {}").format(sql.Identifier(role)))
 
 
 def keep_contents(dump: Path, folder: Path) -> None:

@@ -3,42 +3,48 @@ in its new database. Production's own stay in production: its roles are others.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
-# Kind, what SQL calls the object, and its rights, of all that is no extension's.
+# Kind, what SQL calls the object, its owner and its rights, of all that is no extension's.
 OBJECTS = """
-select 'schema' as kind, quote_ident(nspname) as name, nspacl as acl, nspowner as owner
-from pg_namespace where nspname <> 'information_schema' and nspname !~ '^pg_'
+select 'schema' as kind, quote_ident(nspname) as name, nspowner as owner,
+  coalesce(nspacl, acldefault('n', nspowner)) as acl
+from pg_namespace where nspname not in ('information_schema', 'fairlead_mark')
+  and nspname !~ '^pg_'
 union all
 select case c.relkind when 'S' then 'sequence' else 'table' end,
-  format('%I.%I', n.nspname, c.relname), c.relacl, c.relowner
+  format('%I.%I', n.nspname, c.relname), c.relowner,
+  coalesce(c.relacl, acldefault((case c.relkind when 'S' then 's' else 'r' end)::"char",
+    c.relowner))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and n.nspname <> 'information_schema'
+where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+  and n.nspname not in ('information_schema', 'fairlead_mark')
   and n.nspname !~ '^pg_' and not exists (select from pg_depend d where d.deptype = 'e'
     and d.classid = 'pg_class'::regclass and d.objid = c.oid)
 union all
 select 'routine', format('%I.%I(%s)', n.nspname, p.proname,
-  pg_get_function_identity_arguments(p.oid)), p.proacl, p.proowner
+  pg_get_function_identity_arguments(p.oid)), p.proowner,
+  coalesce(p.proacl, acldefault('f', p.proowner))
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 where n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
   and not exists (select from pg_depend d where d.deptype = 'e'
     and d.classid = 'pg_proc'::regclass and d.objid = p.oid)
 """
+OWNED = f"select kind, name, pg_get_userbyid(owner) as owner from ({OBJECTS}) o"  # noqa: S608
 GIVEN = f"""
-select o.kind, o.name, a.is_grantable, a.privilege_type,
+select o.kind, o.name, a.privilege_type as privilege, bool_or(a.is_grantable) as further,
   case when a.grantee <> 0 then pg_get_userbyid(a.grantee) end as grantee
-from ({OBJECTS}) o left join lateral aclexplode(o.acl) a on a.grantee <> o.owner
-where o.acl is not null order by 1, 2
+from ({OBJECTS}) o, aclexplode(o.acl) a where a.grantee <> o.owner group by 1, 2, 3, 5
 """  # noqa: S608 a constant
-THERE = f"select kind, name from ({OBJECTS}) o"  # noqa: S608 a constant
 # What somebody gets on what is only made later: by migrations, for instance.
 DEFAULTS = """
-select pg_get_userbyid(d.defaclrole) as maker, n.nspname as schema, a.is_grantable,
-  a.privilege_type, case when a.grantee <> 0 then pg_get_userbyid(a.grantee) end as grantee,
+select pg_get_userbyid(d.defaclrole) as maker, pg_has_role(d.defaclrole, 'MEMBER') as may,
+  n.nspname as schema, a.is_grantable, a.privilege_type,
+  case when a.grantee <> 0 then pg_get_userbyid(a.grantee) end as grantee,
   case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
     when 'T' then 'types' when 'n' then 'schemas' end as kind
 from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace
@@ -49,34 +55,52 @@ SCHEMAS = "select nspname as name from pg_namespace"
 AT_ONCE = 200  # statements
 
 
+Of = tuple[str, str]  # kind and name
+Right = tuple[str | None, str]  # to whom, None for everybody, and what
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Statements by the kind and name of what they are about; `defaults` by the schema they are in,
-    None where they are in all."""
+    """Who owns what, and what others may do with it: True where they may give it to others too.
+    `defaults` are by the schema they are in, None where they are in all; those of `beyond` are for
+    what roles make that are not ours to speak for."""
 
-    objects: dict[tuple[str, str], list[sql.Composed]]
-    defaults: list[tuple[str | None, sql.Composed]]
+    owners: Mapping[Of, str]
+    given: Mapping[Of, Mapping[Right, bool]]
+    defaults: Sequence[tuple[str | None, sql.Composed]]
+    beyond: Sequence[str]
 
 
 def rights_in(connection: Connection[DictRow]) -> Rights:
     """Of the database that `connection` is to. The search path has to be pg_catalog."""
-    found: dict[tuple[str, str], list[DictRow]] = defaultdict(list)
+    given: dict[Of, dict[Right, bool]] = defaultdict(dict)
     for row in connection.execute(GIVEN.encode()).fetchall():
-        found[row["kind"], row["name"]].append(row)
+        given[row["kind"], row["name"]][row["grantee"], row["privilege"]] = row["further"]
+    owned = connection.execute(OWNED.encode()).fetchall()
+    defaults = connection.execute(DEFAULTS).fetchall()
     return Rights(
-        {of: list(_statements(*of, rows)) for of, rows in found.items()},
-        [(row["schema"], _default(row)) for row in connection.execute(DEFAULTS).fetchall()],
+        {(row["kind"], row["name"]): row["owner"] for row in owned},
+        given,
+        [(row["schema"], _default(row)) for row in defaults if row["may"]],
+        sorted({row["maker"] for row in defaults if not row["may"]}),
     )
 
 
 def give_rights(connection: Connection[DictRow], rights: Rights) -> None:
-    """On all of it that is there too. Again is the same."""
+    """On all of it that is there too, and no others. Again is the same."""
     schemas = {row["name"] for row in connection.execute(SCHEMAS).fetchall()}
-    there = {(row["kind"], row["name"]) for row in connection.execute(THERE.encode()).fetchall()}
     _run(
         connection, [one for schema, one in rights.defaults if schema is None or schema in schemas]
     )
-    _run(connection, [one for of, some in rights.objects.items() if of in there for one in some])
+    there = rights_in(connection)
+    _run(
+        connection,
+        [
+            one
+            for of in rights.owners.keys() & there.owners.keys()
+            for one in _statements(of, rights, there)
+        ],
+    )
 
 
 def _run(connection: Connection[DictRow], statements: Sequence[sql.Composed]) -> None:
@@ -84,15 +108,28 @@ def _run(connection: Connection[DictRow], statements: Sequence[sql.Composed]) ->
         connection.execute(sql.SQL(";").join(statements[at : at + AT_ONCE]))
 
 
-def _statements(kind: str, name: str, rows: Iterable[DictRow]) -> Iterator[sql.Composed]:
-    """`name` is quoted by the server. Rights that everybody has by default may have been taken."""
-    where = sql.SQL(f"{kind} {name}")
-    yield sql.SQL("revoke all on {} from public").format(where)
-    for row in rows:
-        if row["privilege_type"] is not None:
-            yield sql.SQL("grant {} on {} to {}{}").format(
-                sql.SQL(row["privilege_type"]), where, _who(row), _further(row)
+def _statements(of: Of, wanted: Rights, there: Rights) -> Iterator[sql.Composed]:
+    """Who owned it, and does not any more, may do all that owners may."""
+    where = sql.SQL(f"{of[0]} {of[1]}")  # quoted by the server
+    owner, before = there.owners[of], wanted.owners[of]
+    should = {right: far for right, far in _given(wanted, of).items() if right[0] != owner}
+    has = {right: far for right, far in _given(there, of).items() if right[0] != before}
+    for (grantee, privilege), far in has.items():
+        if far > should.get((grantee, privilege), -1):
+            yield sql.SQL("revoke {} on {} from {} cascade").format(
+                sql.SQL(privilege), where, _who(grantee)
             )
+    for (grantee, privilege), far in should.items():
+        if has.get((grantee, privilege)) is not far:
+            yield sql.SQL("grant {} on {} to {}{}").format(
+                sql.SQL(privilege), where, _who(grantee), _further(far)
+            )
+    if before != owner:
+        yield sql.SQL("grant all on {} to {}").format(where, _who(before))
+
+
+def _given(rights: Rights, of: Of) -> Mapping[Right, bool]:
+    return rights.given.get(of, {})
 
 
 def _default(row: DictRow) -> sql.Composed:
@@ -104,14 +141,14 @@ def _default(row: DictRow) -> sql.Composed:
         within,
         sql.SQL(row["privilege_type"]),
         sql.SQL(row["kind"]),
-        _who(row),
-        _further(row),
+        _who(row["grantee"]),
+        _further(row["is_grantable"]),
     )
 
 
-def _who(row: DictRow) -> sql.Composable:
-    return sql.SQL("public") if row["grantee"] is None else sql.Identifier(row["grantee"])
+def _who(role: str | None) -> sql.Composable:
+    return sql.SQL("public") if role is None else sql.Identifier(role)
 
 
-def _further(row: DictRow) -> sql.SQL:
-    return sql.SQL(" with grant option" if row["is_grantable"] else "")
+def _further(far: bool) -> sql.SQL:
+    return sql.SQL(" with grant option" if far else "")

@@ -1,15 +1,21 @@
 """Whether the new database finds room: on the server's disk, as far as the server can be asked."""
 
+from dataclasses import dataclass
+
 from psycopg import Connection, Error, sql
 from psycopg.rows import DictRow
 
 MARGIN = 1.2
+RESERVE = 0.05  # of the disk
+RESERVED = 1 << 30  # bytes, and no more than that
 MAY = "select pg_has_role(current_user, 'pg_execute_server_program', 'MEMBER') as may"
 # A server's working folder is its data directory, in which tablespaces are linked by their OID.
 WHERE = """
 select case when t.spcname = 'pg_default' then '.' else 'pg_tblspc/' || t.oid end as path
 from pg_database d join pg_tablespace t on t.oid = d.dattablespace where d.datname = %s
 """
+# Asked every second: one table for all of them, so that the catalog does not grow.
+TABLE = "create temporary table if not exists fairlead_df (line text) on commit delete rows"
 LARGEST = """
 select coalesce(max(pg_total_relation_size(oid)), 0)::bigint as bytes from pg_class
 where relkind in ('r', 'm') and oid >= 16384
@@ -27,8 +33,26 @@ def largest_table(connection: Connection[DictRow]) -> int:
     return int(row["bytes"])
 
 
-def free_for(connection: Connection[DictRow], database: str) -> int | None:
-    """Bytes free where `database` is; None where our role may not ask, or nobody can say."""
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """`bytes` in all and `free` of the one that is mounted at `path`."""
+
+    bytes: int
+    free: int
+    path: str
+
+    @property
+    def reserve(self) -> int:
+        """What a refresh leaves free: a server whose disk is full ends, and all that it serves."""
+        return min(round(self.bytes * RESERVE), RESERVED)
+
+    @property
+    def spare(self) -> int:
+        return self.free - self.reserve
+
+
+def disk_of(connection: Connection[DictRow], database: str) -> Disk | None:
+    """Where `database` is; None where our role may not ask, or nobody can say."""
     may, where = (
         connection.execute(MAY).fetchone(),
         connection.execute(WHERE, (database,)).fetchone(),
@@ -37,7 +61,7 @@ def free_for(connection: Connection[DictRow], database: str) -> int | None:
         return None
     try:
         with connection.transaction():
-            connection.execute("create temporary table fairlead_df (line text) on commit drop")
+            connection.execute(TABLE)
             connection.execute(
                 sql.SQL("copy fairlead_df from program {}").format(
                     sql.Literal(f"df -Pk {where['path']}")
@@ -46,10 +70,12 @@ def free_for(connection: Connection[DictRow], database: str) -> int | None:
             lines = connection.execute("select line from fairlead_df").fetchall()
     except Error:
         return None
-    return free_in([row["line"] for row in lines])
+    return disk_in([row["line"] for row in lines])
 
 
-def free_in(lines: list[str]) -> int | None:
-    """Of what POSIX' `df -Pk` writes: the fourth field of its last line, in kB; pure."""
-    fields = lines[-1].split() if lines else []
-    return int(fields[3]) * 1024 if len(fields) >= 6 and fields[3].isdigit() else None
+def disk_in(lines: list[str]) -> Disk | None:
+    """What POSIX' `df -Pk` writes, in its last line; pure."""
+    fields = lines[-1].split(maxsplit=5) if lines else []
+    if len(fields) < 6 or not (fields[1] + fields[3]).isdigit():
+        return None
+    return Disk(int(fields[1]) * 1024, int(fields[3]) * 1024, fields[5])

@@ -77,10 +77,12 @@ class Selection:
             *(f"--exclude-table-data={name}" for name in tables),
         ]
 
-    def restore_options(self, listing: str, folder: Path) -> list[str]:
+    def restore_options(self, listing: str, folder: Path, without: Iterable[str] = ()) -> list[str]:
         """Of pg_restore(1), to take the same out of a whole dump; `listing` is what its --list
-        says. What is of the schemas themselves is in none of them."""
-        starts = [f"TABLE DATA {schema} {table} " for schema, table in self.tables]
+        says, and entries that begin like those of `without` are not taken either. What is of the
+        schemas themselves is in none of them."""
+        starts = [*without]
+        starts += [f"TABLE DATA {schema} {table} " for schema, table in self.tables]
         for name in self.schemas:
             starts += [f"SCHEMA - {name} ", f"ACL - SCHEMA {name} ", f"COMMENT - SCHEMA {name} "]
         path = folder / "contents"
