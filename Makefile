@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python -m
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-down test check audit faults reference constraints clean
+.PHONY: help install demo stand demo-down test check audit faults reference constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 demo: install ## the whole story, on this machine
 	$(RUN) examples.demo
+
+stand: install ## what the demo stands on, with the first version in dev
+	$(RUN) examples.demo stand
 
 demo-down: install ## take away what the demo left running
 	$(RUN) examples.demo down

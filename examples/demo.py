@@ -1,4 +1,5 @@
-"""`make demo`: a story in real releases on this machine; `down` takes every trace away.
+"""`make demo`: a story in real releases on this machine; `stand` makes ready for it, with the first
+version in dev; `down` takes every trace away.
 
 Everything is what it is in earnest: an OCI registry, a Docker engine, PostgreSQL, a Prefect server
 with a worker, and a Django application with a schema for each tenant.
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 import docker
 import httpx
 
-from examples.shop.build import Version, build
+from examples.shop.build import ShopError, Version, build
 from examples.stand.down import networks_of, postgres_of, registry_of, take_down
 from examples.stand.engine import ensure_engine
 from examples.stand.errors import StandError
@@ -38,12 +39,12 @@ RATE = 50  # requests a second while v2 is released
 
 
 def main() -> None:
+    way = {(): tell, ("stand",): make_ready, ("down",): down}.get(tuple(sys.argv[1:]))
+    if way is None:
+        sys.exit("usage: python -m examples.demo [stand | down]")
     try:
-        if sys.argv[1:] == ["down"]:
-            down()
-        else:
-            tell()
-    except (StandError, FairleadError) as error:
+        way()
+    except (StandError, ShopError, FairleadError) as error:
         sys.exit(f"error: {error}")
 
 
@@ -55,6 +56,15 @@ def tell() -> None:
     story(stand)
     heading("The story is told", began)
     fairlead(stand, "status")
+    print_addresses(stand)
+
+
+def make_ready() -> None:
+    """All that takes long the first time, and dev's database migrated."""
+    began = time.monotonic()
+    stand = bring_up()
+    first_version(stand)
+    heading("The stand is up, with v1 in dev", began)
     print_addresses(stand)
 
 
@@ -145,7 +155,7 @@ def start_prefect(
 def story(stand: Stand) -> None:
     sha = {name: version.sha for name, version in stand.versions.items()}
     heading("v1 to dev, and from there, the same digests, to uat and prod")
-    fairlead(stand, "release", "dev", sha["v1"], "--reason", "the first version")
+    first_version(stand)
     fairlead(stand, "promote", "dev", "uat", "--reason", "looks good")
     fairlead(stand, "promote", "uat", "prod", "--reason", "go")
     heading(f"v2, with new migrations, to dev, under {RATE} requests a second")
@@ -161,6 +171,11 @@ def story(stand: Stand) -> None:
     fairlead(stand, "release", "dev", sha["v4"], "--reason", "another one", ends_with=4)
     heading("All of it, from the store")
     fairlead(stand, "history", "--limit", "10")
+
+
+def first_version(stand: Stand) -> None:
+    """Where dev runs it already, Fairlead says so."""
+    fairlead(stand, "release", "dev", stand.versions["v1"].sha, "--reason", "the first version")
 
 
 class Steady:

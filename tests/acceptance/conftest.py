@@ -1,5 +1,6 @@
 """The shop, built once for the run, and a browser."""
 
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +16,9 @@ from examples.stand.postgres import Postgres
 from examples.stand.prefect_server import PrefectServer, client_environment
 from examples.stand.registry import Registry
 from examples.stand.state import State, machine_lock
+from tests.bench.bench import free_port
 from tests.bench.browser import Browser, browser
+from tests.bench.demo import ENVIRONMENTS, Demo
 from tests.bench.shop import Shop, close_shop, open_shop
 from tests.bench.stores import own_store
 
@@ -92,3 +95,22 @@ def running_shop(shops: Shops, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with shops(tmp_path_factory.mktemp("shop")) as own:
         own.release(own.sha("v1"))
         yield own
+
+
+@pytest.fixture
+def demo(
+    engine: docker.DockerClient, registry: Registry, versions: Mapping[str, Version]
+) -> Iterator[Demo]:
+    """Of the run's own names. The run's registry is there first, because it runs from the base
+    images, which `down` then keeps; the shop too, because the engine then knows its layers."""
+    made = Demo(
+        project=f"demo{uuid.uuid4().hex[:6]}",
+        # Not pytest's folder, which every session of it closes to the user that PostgreSQL runs as.
+        home=Path(tempfile.mkdtemp(prefix="fairlead-demo-")),
+        registry=f"127.0.0.1:{free_port()}",
+        prefect=free_port(),
+        ports={name: free_port() for name in ENVIRONMENTS},
+    )
+    yield made
+    if made.left(engine):
+        made.run("down")
