@@ -28,9 +28,13 @@ BYTES = """
 create function {own}(value bytea, meaning text) returns bytea
 language sql stable parallel safe as $body$ select {digest}(encode(value, 'hex'), meaning) $body$
 """
+# Not SQL: one hash is enough for all its words, and it is planned once in a session, not for each
+# table.
 FAKE = """
 create function {own}(value text, meaning text) returns text
-language sql stable parallel safe as $body$ select {parts} $body$
+language plpgsql stable parallel safe as $body$
+declare hash text := {hexadecimal}(value, meaning);
+begin return {parts}; end $body$
 """
 
 
@@ -77,9 +81,13 @@ def _fake(kind: str) -> Composed:
             parts.append(sql.Literal(part))
             continue
         parts.append(
-            sql.SQL("{}({}::text[], value, meaning, {})").format(
+            sql.SQL("{}({}::text[], hash, {})").format(
                 function("pick"), sql.Literal(list(part)), sql.Literal(at)
             )
         )
         at += 7
-    return sql.SQL(FAKE).format(own=function(f"fake_{kind}"), parts=sql.SQL(" || ").join(parts))
+    return sql.SQL(FAKE).format(
+        own=function(f"fake_{kind}"),
+        hexadecimal=function("hexadecimal"),
+        parts=sql.SQL(" || ").join(parts),
+    )

@@ -79,10 +79,10 @@ create function fairlead_masking.hash_password(value text, meaning text) returns
 language sql stable parallel safe as $$
   select '!' || left(fairlead_masking.letters(value, meaning), 40)
 $$;
-create function fairlead_masking.pick(words text[], value text, meaning text, at int) returns text
-language sql stable parallel safe as $$
-  select words[1 + ('x' || substr(fairlead_masking.hexadecimal(value, meaning), at, 7))::bit(28)::int
-    % array_length(words, 1)]
+-- By seven of a hash's hexadecimal digits.
+create function fairlead_masking.pick(words text[], hash text, at int) returns text
+language sql immutable parallel safe as $$
+  select words[1 + ('x' || substr(hash, at, 7))::bit(28)::int % array_length(words, 1)]
 $$;
 -- How many days, and which way.
 create function fairlead_masking.shift(value text, meaning text, days int) returns int
