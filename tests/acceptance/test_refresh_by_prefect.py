@@ -18,7 +18,7 @@ from tests.bench.bench import Bench
 from tests.bench.browser import Browser, lines
 from tests.bench.dying import flow_process
 from tests.bench.prefect import Stage, staged, wait_for
-from tests.bench.refreshed import PRIVATE, PhaseGates, Refreshed, refreshed, whole
+from tests.bench.refreshed import PRIVATE, RULES, PhaseGates, Refreshed, refreshed, whole
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # What is another one each time: moments, durations, sizes, stamps.
@@ -227,3 +227,21 @@ def test_one_at_a_time_and_a_release_waits_or_is_refused(stage: Stage, uat: Refr
     assert bench.serves() == "v2"
     assert [(row.state, row.flow_run) for row in rows(uat)][-1] == (RefreshState.REFRESHED, first)
     assert [row.state for row in rows(uat)] == [RefreshState.REFUSED, RefreshState.REFRESHED]
+
+
+def test_what_is_refused_says_what_to_do_where_it_is_read(
+    stage: Stage, uat: Refreshed, desk: Browser
+) -> None:
+    uat.configure(rules={**RULES, "item.note": None})
+    run = stage.api.start(deployment(stage), {})
+    state = stage.api.ended(run, 120)["state"]
+    assert state["name"] == "Failed"
+    assert '"item.note" = { fake = "words" }' in state["message"]
+    desk.open(f"/runs/flow-run/{run}")
+    desk.sees("Failed")
+    desk.shoot("23-refresh-run-refused", height=1700)  # a list shows what it has room for only
+    told = open_report(desk, stage, run, "Failed")
+    desk.shoot("24-refresh-refused", height=1300)
+    assert told[0].endswith("from prod was refused, nothing was touched")
+    assert '"item.note" = { fake = "words" } # free text, by its name' in told
+    assert not [word for word in PRIVATE if word in "\n".join(told)]
