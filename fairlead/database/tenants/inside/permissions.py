@@ -8,14 +8,14 @@ from .steps import literal
 
 CONTENT_TYPES = """
 insert into {types} (app_label, model)
-select wanted.app_label, wanted.model from (values {rows}) wanted (place, app_label, model)
+select wanted.app_label, wanted.model from {rows} wanted (app_label, model, place)
 where not exists (select 1 from {types} had
   where had.app_label = wanted.app_label and had.model = wanted.model)
 order by wanted.place"""
 PERMISSIONS = """
 insert into {permissions} (name, content_type_id, codename)
 select wanted.name, had.id, wanted.codename
-from (values {rows}) wanted (place, app_label, model, codename, name)
+from {rows} wanted (app_label, model, codename, name, place)
 join {types} had on had.app_label = wanted.app_label and had.model = wanted.model
 where not exists (select 1 from {permissions} given
   where given.content_type_id = had.id and given.codename = wanted.codename)
@@ -42,11 +42,11 @@ def script(connection: Any, apps: Any) -> Optional[str]:
     quote = connection.ops.quote_name
     names = {"types": quote(types._meta.db_table)}
     kinds = _in_order([(model._meta.app_label, model._meta.model_name) for model in models])
-    whole = CONTENT_TYPES.format(rows=_values(kinds), **names)
+    whole = CONTENT_TYPES.format(rows=_rows(kinds), **names)
     if has[1]:
         names["permissions"] = quote(permissions._meta.db_table)
-        rows = _values(_permissions(models))
-        whole += ";" + (PERMISSIONS.format(rows=rows, **names) if rows else "")
+        rows = _permissions(models)
+        whole += ";" + (PERMISSIONS.format(rows=_rows(rows), **names) if rows else "")
     return whole
 
 
@@ -101,7 +101,7 @@ def _permissions(models: List[Any]) -> List[Tuple[str, ...]]:
     ]
 
 
-def _values(rows: Sequence[Tuple[str, ...]]) -> str:
-    return ", ".join(
-        f"({place}, {', '.join(literal(value) for value in row)})" for place, row in enumerate(rows)
-    )
+def _rows(rows: Sequence[Tuple[str, ...]]) -> str:
+    """As columns: PostgreSQL plans a few arrays in half the time of as many rows."""
+    columns = (f"array[{', '.join(map(literal, column))}]" for column in zip(*rows))  # noqa: B905 Python 3.8
+    return f"unnest({', '.join(columns)}) with ordinality"

@@ -80,7 +80,7 @@ class Run:
         with ThreadPoolExecutor(1) as beside:
             replayed = []
             for at, state in enumerate(states):
-                way = self._way(state, named[at])
+                way = self._way(free, state, named[at])
                 ways += [way] if way else []
                 if way and way.body is not None:
                     replayed.append(beside.submit(self._replay, free, way, way.body))
@@ -110,7 +110,7 @@ class Run:
         state.tenants[:] = [tenant for tenant in state.tenants if tenant not in named]
         return named
 
-    def _way(self, state: State, recipe: Optional[Recipe]) -> Optional[Way]:
+    def _way(self, free: Connections, state: State, recipe: Optional[Recipe]) -> Optional[Way]:
         # A short name may be found in the SQL where it means something else.
         waiting = sorted(state.tenants, key=lambda tenant: len(tenant.schema))
         while recipe is None and waiting and self.ledger.going_on():
@@ -119,7 +119,7 @@ class Run:
             return None
         here = set(waiting)
         left = [tenant for tenant in state.tenants if tenant in here]
-        return Way(state, recipe, script.body(recipe), left, _changed(recipe, left))
+        return Way(state, recipe, script.body(recipe), left, _changed(free, recipe, left))
 
     def _replay(self, free: Connections, way: Way, body: str) -> None:
         work = Replay(way.recipe, body, self.lock, free)
@@ -183,11 +183,12 @@ class Run:
                 tell("differs", tenants=odd, usual=usual, lines=lines)
 
 
-def _changed(recipe: Recipe, left: List[Tenant]) -> Set[str]:
+def _changed(free: Connections, recipe: Recipe, left: List[Tenant]) -> Set[str]:
     """Before, the canary was like those that are left."""
     if not left:
         return set()
-    return catalog.changed(project.connection(), recipe.canary, left[0].schema)
+    with free.one() as connection:  # it has read the catalog already
+        return catalog.changed(connection, recipe.canary, left[0].schema)
 
 
 def _stock(state: State) -> Work:
