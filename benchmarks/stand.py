@@ -55,14 +55,11 @@ class Ground:
             "base": base_image(self.engine, self.images.python),
             "registry": self.registry.address,
             "port": free_port(),
+            "proxy_image": self.images.caddy,
         }
         environ = {**self.environ, **given.pop("environ", {})}
         return Bench(
-            engine=self.engine,
-            store_url=self.store,
-            proxy_image=self.images.caddy,
-            environ=environ,
-            **{**usual, **given},
+            engine=self.engine, store_url=self.store, environ=environ, **{**usual, **given}
         )
 
 

@@ -1,6 +1,6 @@
 """What is said when Caddy does not take what it is told."""
 
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
@@ -13,9 +13,9 @@ OLD = '{"error":"loading module: json: unknown field \\"stream_close_delay\\""}\
 
 
 def test_caddy_that_is_too_old_is_told_by_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caddy, "dial", Mock(return_value=Answer(400, OLD.encode())))
+    monkeypatch.setattr(caddy, "dial", Mock(return_value=Answer(400, {}, OLD.encode())))
     with pytest.raises(ProxyError) as caught:
-        Caddy(Mock(), "shop-dev-proxy", "proxy", "local").load({})
+        Caddy(MagicMock(), "shop-dev-proxy", "proxy", "local").load({})
     first, second = str(caught.value).splitlines()
     assert first.startswith("The proxy on local could not take the new routes: ")
     assert second == (
