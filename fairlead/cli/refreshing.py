@@ -54,7 +54,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Give ENVIRONMENT the data that its `refresh` in the config names, masked."""
-    from fairlead.cli.following_refresh import follow  # noqa: PLC0415
+    from fairlead.cli import following  # noqa: PLC0415
     from fairlead.cli.starting import start  # noqa: PLC0415
     from fairlead.refresh.frame import wanted  # noqa: PLC0415
 
@@ -69,8 +69,8 @@ def run(
             "request_id": request,
         }
         started = start("refresh", environment, given, ctx.obj["config"], in_process=in_process)
-        find = partial(opened.store.refreshes.of_request, request)
-        ctx.exit(follow(opened, find, started, as_json=as_json, verbose=ctx.obj["verbose"]))
+        ours = following.refresh(opened, partial(opened.store.refreshes.of_request, request))
+        ctx.exit(following.follow(ours, started, as_json=as_json, verbose=ctx.obj["verbose"]))
 
 
 @refresh.command()

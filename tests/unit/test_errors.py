@@ -8,7 +8,7 @@ import pytest
 from fairlead import errors
 from fairlead.cli.failing import exit_code_of
 from fairlead.errors import FairleadError
-from fairlead.model import EXIT_CODES, ReleaseState, parse_sha
+from fairlead.model import EXIT_CODES, RefreshState, ReleaseState, parse_sha
 from tests.bench.bench import sha_of
 
 SHA = sha_of("v1")
@@ -505,8 +505,9 @@ def test_an_error_nobody_thought_of_counts_as_a_failure() -> None:
 
 
 def test_every_final_state_has_an_exit_code() -> None:
-    assert set(EXIT_CODES) == set(ReleaseState) - {ReleaseState.RUNNING}
-    assert {state.value: code for state, code in EXIT_CODES.items()} == {
+    goes_on, undone_later = ReleaseState.RUNNING, RefreshState.UNDONE
+    assert set(EXIT_CODES) == {*ReleaseState, *RefreshState} - {goes_on, undone_later}
+    assert {str(state): code for state, code in EXIT_CODES.items()} == {
         "succeeded": 0,
         "unchanged": 0,
         "refused": 3,
@@ -514,6 +515,8 @@ def test_every_final_state_has_an_exit_code() -> None:
         "rolled_back": 4,
         "rollback_failed": 5,
         "waiting": 6,
+        "refreshed": 0,
+        "not_put_back": 5,
     }
 
 

@@ -9,7 +9,8 @@ import pytest
 from examples.stand.state import REPOSITORY
 from fairlead import errors
 from fairlead.cli.context import when
-from fairlead.cli.following import Screen, tell_outcome
+from fairlead.cli.following import tell_release
+from fairlead.cli.screen import Screen
 from fairlead.cli.watching import lines_of
 from fairlead.database.refresh.identity import Identity, check_pair
 from fairlead.database.refresh.room import Disk
@@ -88,7 +89,7 @@ ERRORS = (
 
 
 def test_each_quoted_message_is_one_that_fairlead_says(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_outcome(release(ReleaseState.RUNNING), Screen(quiet=False, verbose=False))
+    tell_release(release(ReleaseState.RUNNING), Screen(quiet=False, verbose=False))
     said = {
         capsys.readouterr().out.rstrip("\n"),
         *(str(error) for error in ERRORS),
