@@ -387,7 +387,7 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         errors.JobFailed(["manage.py", "migrate"], "ended with exit code 1", ["a", "b"]),
         4,
         "`manage.py migrate` ended with exit code 1. Its last lines:\n    a\n    b\n"
-        "No container was changed. If this command should not run, write your own list: "
+        "No container was changed. If this command should not run, name those that should: "
         '[migrations] preset = "command", commands = [[…]]',
     ),
     (
