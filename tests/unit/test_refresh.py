@@ -222,7 +222,7 @@ def test_a_twentieth_of_the_disk_stays_free_and_no_more_than_a_gibibyte() -> Non
     assert Disk(100 << 40, 2 << 30, "/").spare == 1 << 30
 
 
-def test_while_the_largest_table_is_masked_it_is_there_twice() -> None:
+def test_what_is_there_twice_for_a_time_needs_room_twice() -> None:
     assert needed(1000, 500) == 1800
 
 
