@@ -1,7 +1,7 @@
 """The nouns of Fairlead: frozen, pure, known by every layer."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -142,6 +142,11 @@ class Image:
     @property
     def reference(self) -> str:
         return f"{self.repository}@{self.digest}"
+
+
+def digests(images: Iterable[Image]) -> dict[str, str]:
+    """By service: where they are the same, the same runs."""
+    return {image.service: image.digest for image in images}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from psycopg.errors import LockNotAvailable
 from psycopg.rows import DictRow
 
 from fairlead.config import RefreshSettings
-from fairlead.database.backup.beside import connected
+from fairlead.database.backup.beside import connected, stamp_of
 from fairlead.database.backup.bucket import SCHEME
 from fairlead.database.backup.estimate import expected
 from fairlead.database.backup.programs import Programs, programs_for
@@ -26,7 +26,7 @@ from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.carry import check_carry
 from fairlead.database.refresh.extensions import Extension, extensions_of
 from fairlead.database.refresh.identity import Identity, check_pair, identify
-from fairlead.database.refresh.names import made_name, stamp_of
+from fairlead.database.refresh.names import made_name
 from fairlead.database.refresh.restore import owner_of
 from fairlead.database.refresh.room import disk_of, largest_of, needed
 from fairlead.database.refresh.selection import select

@@ -8,10 +8,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
+from fairlead.database.backup.beside import stamp_of
 from fairlead.database.backup.programs import Programs
 from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.dump import dump_command, gentle
-from fairlead.database.refresh.names import is_made, kept_name, made_name, stamp_of
+from fairlead.database.refresh.names import is_made, kept_name, made_name
 from fairlead.database.refresh.restore import restore_command, wanted
 from fairlead.database.refresh.room import Disk, disk_in, needed
 from fairlead.engine.target import Target, variables

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -85,6 +86,12 @@ def drop(connection: Connection[DictRow], database: str) -> None:
     connection.execute(
         sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database))
     )
+
+
+def stamp_of(now: datetime) -> str:
+    """For a name beside it: one may follow within the second."""
+    utc = now.astimezone(UTC)
+    return f"{utc:%Y%m%dT%H%M%S}{utc.microsecond // 1000:03}"
 
 
 def fitted(database: str, suffix: str) -> str:
