@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairlead.errors import ApprovalVoid, CannotDecide, NotApproved, UnknownRelease
-from fairlead.model import Approval, Decision, Release, ReleaseKind, ReleaseState
+from fairlead.model import Approval, Decision, Release, ReleaseKind, ReleaseState, digests
 from fairlead.previewing import unsafe_for
 from fairlead.project import Project
 from fairlead.run import Run
@@ -34,10 +34,8 @@ def ask(run: Run, parameters: Mapping[str, Any], suspended: str | None) -> Appro
 def check_approved(run: Run, approval: Approval) -> None:
     """What was approved is what would be done now. Raises ApprovalVoid."""
     name, store = run.release.environment, run.store
-    kept = {image.service: image.digest for image in store.ledger.images(run.release.id)}
-    now = {service: image.digest for service, image in run.images.items()}
     current = store.releases.current(run.release.project, name)
-    if kept != now:
+    if digests(store.ledger.images(run.release.id)) != digests(run.images.values()):
         raise ApprovalVoid(name, "its images are other ones")
     if (current.id if current else None) != run.release.replaces:
         raise ApprovalVoid(name, "another release has ended there since")

@@ -10,7 +10,7 @@ from fairlead.config import Config, Host, Slack
 from fairlead.database.reach import check_database
 from fairlead.engine.connect import connect
 from fairlead.errors import FairleadError
-from fairlead.model import Image, Request
+from fairlead.model import Image, Request, digests
 from fairlead.policy import frozen_until
 from fairlead.previewing import asks_image, check_preview
 from fairlead.project import Project
@@ -108,10 +108,9 @@ def plan(project: Project, request: Request) -> Plan:
     current = project.store.releases.current(config.project, request.environment)
     same = False
     if current is not None:
-        running = {image.service: image.digest for image in project.store.ledger.images(current.id)}
-        same = current.config_digest == config.digest(request.environment) and running == {
-            name: image.digest for name, image in images.items()
-        }
+        same_config = current.config_digest == config.digest(request.environment)
+        running = project.store.ledger.images(current.id)
+        same = same_config and digests(running) == digests(images.values())
     return Plan(
         request.environment,
         request.sha,

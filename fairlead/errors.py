@@ -568,8 +568,8 @@ class JobFailed(FailedWithLog):
         super().__init__(
             f"`{' '.join(command)}` {why}.",
             tail,
-            next_step="No container was changed. If this command should not run, write your own "
-            'list: [migrations] preset = "command", commands = [[…]]',
+            next_step="No container was changed. If this command should not run, name those "
+            'that should: [migrations] preset = "command", commands = [[…]]',
         )
 
 

@@ -1,7 +1,7 @@
 """The nouns of Fairlead: frozen, pure, known by every layer."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -32,14 +32,28 @@ class ReleaseState(StrEnum):
     ROLLBACK_FAILED = "rollback_failed"
 
 
-EXIT_CODES = {
+class RefreshState(StrEnum):
+    """How far a refresh came. Every state but `running` is final, but for undoing it."""
+
+    RUNNING = "running"
+    REFRESHED = "refreshed"
+    REFUSED = "refused"  # nothing was read
+    FAILED = "failed"  # the environment has the data that it had
+    NOT_PUT_BACK = "not_put_back"
+    UNDONE = "undone"
+
+
+# Of a release and of a refresh: a state that both have is one text.
+EXIT_CODES: Mapping[str, int] = {
     ReleaseState.WAITING: 6,
     ReleaseState.SUCCEEDED: 0,
     ReleaseState.UNCHANGED: 0,
+    RefreshState.REFRESHED: 0,
     ReleaseState.REFUSED: 3,
     ReleaseState.FAILED: 4,
     ReleaseState.ROLLED_BACK: 4,
     ReleaseState.ROLLBACK_FAILED: 5,
+    RefreshState.NOT_PUT_BACK: 5,
 }
 
 
@@ -75,6 +89,39 @@ class StepOutcome(StrEnum):
     SKIPPED = "skipped"
 
 
+class Timed:
+    """What has begun, and ended unless it goes on."""
+
+    __slots__ = ()
+    started_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
+
+
+class Piece(Timed):
+    """A step of a release or a phase of a refresh: `ended_at` and `outcome` are None while only the
+    intent is known."""
+
+    __slots__ = ()
+    name: StrEnum
+    outcome: StepOutcome | None
+    detail: str
+    error: str | None
+    log_tail: str
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+    @property
+    def what(self) -> str:
+        """What it did, or why it failed, in a line."""
+        return self.detail or (self.error or "").partition("\n")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """What a service runs: `tag` is where the digest was found, `digest` is what is used.
@@ -97,6 +144,11 @@ class Image:
         return f"{self.repository}@{self.digest}"
 
 
+def digests(images: Iterable[Image]) -> dict[str, str]:
+    """By service: where they are the same, the same runs."""
+    return {image.service: image.digest for image in images}
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asked for. `source` is the environment whose tag is taken when promoting;
@@ -113,7 +165,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class Release(Timed):
     """One row of the history. `replaces` is the release that ran there before; `origin` the one
     whose containers these are (a rollback starts those of the release it goes back to)."""
 
@@ -143,14 +195,10 @@ class Release:
         """What its messages are about, before it has a number and after."""
         return self.request or self.flow_run or f"release {self.id}"
 
-    @property
-    def seconds(self) -> float | None:
-        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
-
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One attempt at one step: `ended_at` and `outcome` are None while only the intent is known."""
+class Step(Piece):
+    """One attempt at one step."""
 
     release: int
     name: StepName
@@ -161,6 +209,10 @@ class Step:
     detail: str
     error: str | None
     log_tail: str
+
+    @property
+    def title(self) -> str:
+        return self.name if self.attempt == 1 else f"{self.name} (try {self.attempt})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +368,7 @@ class BackupState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backup:
+class Backup(Timed):
     """One saving of a database. `place` is where it is: a folder, an s3:// URL, the name of a
     database, or what a command said; `database` is what was saved, `system` the identifier of its
     server; `database_bytes` its size then, `bytes` that of the backup. `manifest` is the SHA-256 of
@@ -346,10 +398,6 @@ class Backup:
     written: Mapping[str, Any] | None = None
 
     @property
-    def seconds(self) -> float | None:
-        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
-
-    @property
     def stamp(self) -> str:
         """When it was begun, for names."""
         return f"{self.started_at.astimezone(UTC):%Y%m%dT%H%M%S}"
@@ -373,25 +421,6 @@ def size(count: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
-class RefreshState(StrEnum):
-    """How far a refresh came. Every state but `running` is final, but for undoing it."""
-
-    RUNNING = "running"
-    REFRESHED = "refreshed"
-    REFUSED = "refused"  # nothing was read
-    FAILED = "failed"  # the environment has the data that it had
-    NOT_PUT_BACK = "not_put_back"
-    UNDONE = "undone"
-
-
-REFRESH_EXIT_CODES = {
-    RefreshState.REFRESHED: 0,
-    RefreshState.REFUSED: 3,
-    RefreshState.FAILED: 4,
-    RefreshState.NOT_PUT_BACK: 5,
-}
-
-
 class PhaseName(StrEnum):
     """What a refresh does, in this order."""
 
@@ -411,7 +440,7 @@ class PhaseName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refresh:
+class Refresh(Timed):
     """One refresh of an environment with the data of `source`. `release` is what was deployed
     meanwhile, by whose code the data was migrated; `backup` the one that was read, if one was.
 
@@ -445,18 +474,14 @@ class Refresh:
     figures: Mapping[str, Any]
 
     @property
-    def seconds(self) -> float | None:
-        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
-
-    @property
     def session(self) -> str:
         """What servers call our sessions of it; another store's have another name."""
         return f"fairlead refresh {self.started_at.astimezone(UTC):%Y%m%dT%H%M%S} {self.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """One phase of a refresh: `ended_at` and `outcome` are None while only the intent is known."""
+class Phase(Piece):
+    """One phase of a refresh."""
 
     refresh: int
     name: PhaseName
@@ -466,10 +491,6 @@ class Phase:
     detail: str
     error: str | None
     log_tail: str
-
-    @property
-    def seconds(self) -> float | None:
-        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
 
 
 @dataclass(frozen=True, slots=True)

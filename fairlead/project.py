@@ -6,7 +6,7 @@ httpx take longer to import than a look into the store.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -164,6 +164,18 @@ class Project:
         """Every host of the environment. Raises HostUnreachable."""
         hosts = config.environment(environment).hosts
         return [self.site(config, environment, host) for host in hosts]
+
+    @contextmanager
+    def open_sites(self, config: Config, environment: str) -> Iterator[list["Site"]]:
+        """The same, for as long as the block runs."""
+        from fairlead.engine.at_once import at_once  # noqa: PLC0415 imported lazily
+        from fairlead.engine.site import Site  # noqa: PLC0415
+
+        sites = self.sites(config, environment)
+        try:
+            yield sites
+        finally:
+            at_once(Site.close, sites)
 
     def site(self, config: Config, environment: str, host: Host) -> "Site":
         """Raises HostUnreachable."""

@@ -5,11 +5,9 @@ from contextlib import closing
 from datetime import datetime
 
 from fairlead.config import Config
-from fairlead.engine.at_once import at_once
 from fairlead.engine.outside import check
-from fairlead.engine.site import Site
 from fairlead.errors import FairleadError, HostUnreachable, PromotionRefused
-from fairlead.model import Image, Release, Request
+from fairlead.model import Image, Release, Request, digests
 from fairlead.policy import frozen_until
 from fairlead.project import Project
 
@@ -68,10 +66,10 @@ def check_source(
     Raises PromotionRefused, HostUnreachable.
     """
     running = promoted(project, source, asked.environment)
-    digests = {image.service: image.digest for image in project.store.ledger.images(running.id)}
+    there = project.store.ledger.images(running.id)
     if running.sha != asked.sha:
         why = f"{source} runs {running.sha[:7]}, not {asked.sha[:7]}"
-    elif digests != {name: image.digest for name, image in images.items()}:
+    elif digests(there) != digests(images.values()):
         why = f"{source} runs other images than those of its tags"
     else:
         why = not_well(project, running)
@@ -82,18 +80,16 @@ def check_source(
 def not_well(project: Project, running: Release) -> str:
     """Why what was released there is not well now; empty when it is."""
     target = project.target_of(running)
-    sites = project.sites(target.config, running.environment)
-    try:
-        for site in sites:
-            if not site.runs(target):
-                return f"{running.environment} does not run it on {site.host} any more"
-            with closing(project.outside(target.settings, site)) as outside:
-                for smoke in target.config.smoke:
-                    check(outside, smoke)
-    except HostUnreachable:
-        raise
-    except FairleadError as error:
-        return f"{running.environment} is not well: {error.summary}"
-    finally:
-        at_once(Site.close, sites)
+    with project.open_sites(target.config, running.environment) as sites:
+        try:
+            for site in sites:
+                if not site.runs(target):
+                    return f"{running.environment} does not run it on {site.host} any more"
+                with closing(project.outside(target.settings, site)) as outside:
+                    for smoke in target.config.smoke:
+                        check(outside, smoke)
+        except HostUnreachable:
+            raise
+        except FairleadError as error:
+            return f"{running.environment} is not well: {error.summary}"
     return ""

@@ -92,8 +92,7 @@ def _end_step(
 def _settled(project: Project, release: Release, say: Callable[[str], None]) -> str:
     config = project.recorded(release)
     project.know_secrets(config, release.environment, strict=False)
-    sites = project.sites(config, release.environment)
-    try:
+    with project.open_sites(config, release.environment) as sites:
         if release.state is ReleaseState.SUCCEEDED:
             _put_to_rest(project, release, config, sites, say)
             return "it was recorded; its tags were moved and what ran before was put to rest"
@@ -101,8 +100,6 @@ def _settled(project: Project, release: Release, say: Callable[[str], None]) -> 
         if _was_proven(steps):
             return _finish(project, release, config, sites, say)
         return _undo(project, release, steps, sites, say)
-    finally:
-        at_once(Site.close, sites)
 
 
 def _was_proven(steps: Sequence[Step]) -> bool:

@@ -11,7 +11,15 @@ from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
 
-from fairlead.database.backup.beside import at, connected, create_like, drop, elsewhere, fitted
+from fairlead.database.backup.beside import (
+    at,
+    connected,
+    create_like,
+    drop,
+    elsewhere,
+    fitted,
+    stamp_of,
+)
 from fairlead.database.backup.drill import restore_command
 from fairlead.database.backup.holdings import count_rows, holding
 from fairlead.database.backup.manifest import DUMP, Manifest
@@ -87,7 +95,7 @@ def put_in_place(
         _open_again(environment, backup, conninfo)
         clear_left(project, environment, conninfo, say)
         source = looked(environment, conninfo)
-        stamp = _stamp(datetime.now(UTC))
+        stamp = stamp_of(datetime.now(UTC))
         kept, new = (fitted(source.database, f"_{what}_{stamp}") for what in ("before", "restored"))
         with _translated(environment, backup):
             loses = list(lost(project, backup, source, written(conninfo), kept))
@@ -102,11 +110,6 @@ def put_in_place(
                 swap(connection, conninfo, old=source.database, new=new, kept=kept)
     project.store.backups.restored(backup, made_by=made_by, kept=kept, forced=force)
     return kept
-
-
-def _stamp(now: datetime) -> str:
-    """One may follow within the second."""
-    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}"
 
 
 def lost(
@@ -240,7 +243,7 @@ class _Restoring:
 
     def _clear_left(self, connection: Connection[DictRow]) -> None:
         """Whoever holds the lease is the only one who restores here: others have died."""
-        prefix = self._new[: -len(_stamp(datetime.now(UTC)))]
+        prefix = self._new[: -len(stamp_of(datetime.now(UTC)))]
         for row in connection.execute(LEFT, {"prefix": prefix}).fetchall():
             drop(connection, row["name"])
             self._say(f"{row['name']} was left by a restore that died; it is removed")

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from pydantic import SecretStr
 
@@ -21,7 +22,7 @@ from fairlead.engine.site import Site
 from fairlead.engine.target import Target
 from fairlead.errors import FairleadError, Refused, RollbackFailed
 from fairlead.lease import Held
-from fairlead.model import Image, PhaseName, Release, ReleaseState, StepName, StepOutcome
+from fairlead.model import Image, PhaseName, Release, ReleaseState, StepName, StepOutcome, digests
 from fairlead.plain import plain
 from fairlead.project import Project
 from fairlead.redact import blank
@@ -57,6 +58,21 @@ class StepLog:
 
     def skip(self, why: str) -> None:
         self.skipped, self.detail = True, why
+
+
+@contextmanager
+def recorded(project: Project, log: StepLog, end: Callable[..., object]) -> Iterator[None]:
+    """Write how it ended, by `end`, with nothing secret in it: what is may become known in it."""
+    outcome, error = StepOutcome.FAILED, None
+    try:
+        yield
+        outcome = StepOutcome.SKIPPED if log.skipped else StepOutcome.SUCCEEDED
+    except BaseException as failure:
+        blank(failure, project.redact)  # whoever catches it writes it down
+        error = project.redact(words(failure))
+        raise
+    finally:
+        end(outcome, detail=project.redact(log.detail), error=error, log_tail=log.kept)
 
 
 class Run:
@@ -147,9 +163,8 @@ class Run:
 
     def same_as(self, other: Target) -> bool:
         environment = self.release.environment
-        return other.config.digest(environment) == self.config.digest(environment) and {
-            name: image.digest for name, image in other.images.items()
-        } == {name: image.digest for name, image in self.images.items()}
+        same_config = other.config.digest(environment) == self.config.digest(environment)
+        return same_config and digests(other.images.values()) == digests(self.images.values())
 
     @contextmanager
     def step(self, name: StepName) -> Iterator[StepLog]:
@@ -158,24 +173,10 @@ class Run:
         attempt = self.store.steps.begin(self.release.id, name)
         self.on_step(name)
         log = StepLog(name, self.redact)
-        outcome, error = StepOutcome.FAILED, None
-        try:
+        with recorded(
+            self.project, log, partial(self.store.steps.end, self.release.id, name, attempt)
+        ):
             yield log
-            outcome = StepOutcome.SKIPPED if log.skipped else StepOutcome.SUCCEEDED
-        except BaseException as failure:
-            blank(failure, self.redact)  # whoever catches it writes it down
-            error = self.redact(words(failure))
-            raise
-        finally:
-            self.store.steps.end(
-                self.release.id,
-                name,
-                attempt,
-                outcome,
-                detail=self.redact(log.detail),
-                error=error,
-                log_tail=log.kept,
-            )
 
     def end(self) -> None:
         """Write the outcome, unless `record` has."""

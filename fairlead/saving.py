@@ -3,7 +3,6 @@
 Whoever saves holds the environment's lease: what is half-made there then is nobody's.
 """
 
-import getpass
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -297,7 +296,3 @@ def _remove(project: Project, backup: Backup, conninfo: str) -> None:
             drop(connection, backup.place)
     else:
         place_of(project, backup.environment, backup.place).remove(backup.place)
-
-
-def who() -> str:
-    return getpass.getuser()

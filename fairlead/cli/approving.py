@@ -25,10 +25,9 @@ def approve(ctx: click.Context, /, release: int, reason: str, as_json: bool) -> 
     """Let RELEASE go on, which waits for that, and follow it. It is verified again first."""
     with project(ctx) as opened:
         approval = _decide(opened, release, Decision.APPROVED, reason)
-        from fairlead.cli.following import follow  # noqa: PLC0415
+        from fairlead.cli import following  # noqa: PLC0415
         from fairlead.cli.starting import Started, Submitted, start  # noqa: PLC0415
 
-        find = partial(opened.store.releases.get, release)
         if approval.suspended:
             _resume(approval, approval.suspended)
             started: Started = Submitted(approval.suspended)
@@ -37,7 +36,9 @@ def approve(ctx: click.Context, /, release: int, reason: str, as_json: bool) -> 
             started = start(
                 "release", given["environment"], given, ctx.obj["config"], in_process=True
             )
-        code = follow(opened, find, started, as_json=as_json, verbose=ctx.obj["verbose"])
+        find = partial(opened.store.releases.get, release)
+        waited = following.release(opened, find, approved=True)
+        code = following.follow(waited, started, as_json=as_json, verbose=ctx.obj["verbose"])
     ctx.exit(code)
 
 

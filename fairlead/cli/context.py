@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import click
 
+from fairlead.cli.failing import echo
 from fairlead.config import find
 from fairlead.project import Project
 from tasks.blocks import prefect_secret
@@ -24,6 +25,28 @@ def project(ctx: click.Context) -> Iterator[Project]:
         yield opened
     finally:
         opened.close()
+
+
+def teller(opened: Project, *, quiet: bool = False) -> Callable[[str], None]:
+    """Prints what goes on beside what a command answers."""
+
+    def say(line: str) -> None:
+        if not quiet:
+            echo(opened.redact(line), err=True)
+
+    return say
+
+
+def asker(opened: Project, question: str, *, yes: bool) -> Callable[[Sequence[str]], None]:
+    """Shows the lines that it is given, and asks unless `yes` is said already."""
+
+    def agree(lines: Sequence[str]) -> None:
+        for line in lines:
+            echo(f"  {opened.redact(line)}")
+        if not yes:
+            click.confirm(question, abort=True)
+
+    return agree
 
 
 def print_json(value: Any) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.cli.completing import environments
-from fairlead.cli.context import print_json, project
+from fairlead.cli.context import print_json, project, teller
 from fairlead.cli.failing import echo
 from fairlead.model import EXIT_CODES, ReleaseState, Request, parse_sha
 from fairlead.project import Project
@@ -53,7 +53,7 @@ def preview(
     request = Request(environment, parse_sha(sha), source=source)
     with project(ctx) as opened:
         opened.config.environment(environment)
-        plan = plan_before_release(opened, request, _Teller(opened))
+        plan = plan_before_release(opened, request, teller(opened))
         settings = opened.config.environment(environment).migrations
         found = unsafe(plan.preview, settings.large) if plan.preview else []
         given = previewed(opened.config, environment, sha, plan)
@@ -77,11 +77,3 @@ def _print(opened: Project, given: "Previewed", shape: str) -> None:
         echo(opened.redact(preview_markdown(given)))
     else:
         echo(opened.redact(preview_text(given)))
-
-
-class _Teller:
-    def __init__(self, opened: Project) -> None:
-        self._opened = opened
-
-    def __call__(self, line: str) -> None:
-        echo(self._opened.redact(line), err=True)

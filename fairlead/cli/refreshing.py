@@ -2,13 +2,12 @@
 
 import getpass
 import uuid
-from collections.abc import Sequence
 from functools import partial
 
 import click
 
 from fairlead.cli.completing import environments
-from fairlead.cli.context import as_json, print_json, project, took, when
+from fairlead.cli.context import as_json, asker, print_json, project, teller, took, when
 from fairlead.cli.failing import echo
 from fairlead.errors import UnknownRefresh
 from fairlead.model import Refresh, RefreshState
@@ -54,7 +53,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Give ENVIRONMENT the data that its `refresh` in the config names, masked."""
-    from fairlead.cli.following_refresh import follow  # noqa: PLC0415
+    from fairlead.cli import following  # noqa: PLC0415
     from fairlead.cli.starting import start  # noqa: PLC0415
     from fairlead.refresh.frame import wanted  # noqa: PLC0415
 
@@ -69,8 +68,8 @@ def run(
             "request_id": request,
         }
         started = start("refresh", environment, given, ctx.obj["config"], in_process=in_process)
-        find = partial(opened.store.refreshes.of_request, request)
-        ctx.exit(follow(opened, find, started, as_json=as_json, verbose=ctx.obj["verbose"]))
+        ours = following.refresh(opened, partial(opened.store.refreshes.of_request, request))
+        ctx.exit(following.follow(ours, started, as_json=as_json, verbose=ctx.obj["verbose"]))
 
 
 @refresh.command()
@@ -136,22 +135,19 @@ def show(ctx: click.Context, number: int, as_json: bool) -> None:
 def undo(ctx: click.Context, environment: str, force: bool, yes: bool) -> None:
     """Give ENVIRONMENT the data again that it had before it was refreshed."""
     from fairlead.refresh.undoing import undo as undo_refresh  # noqa: PLC0415
-    from fairlead.saving import who  # noqa: PLC0415
 
     with project(ctx) as opened:
         opened.config.environment(environment)
         opened.know_secrets(opened.config, environment, strict=False)
-
-        def say(line: str) -> None:
-            echo(opened.redact(line), err=True)
-
-        def agree(lines: Sequence[str]) -> None:
-            for line in lines:
-                echo(f"  {line}")
-            if not yes:
-                click.confirm(f"Undo the refresh of {environment}?", abort=True)
-
-        undone = undo_refresh(opened, environment, by=who(), agree=agree, say=say, force=force)
+        agree = asker(opened, f"Undo the refresh of {environment}?", yes=yes)
+        undone = undo_refresh(
+            opened,
+            environment,
+            by=getpass.getuser(),
+            agree=agree,
+            say=teller(opened),
+            force=force,
+        )
     echo(f"{environment} has the data again that it had before refresh {undone.id}.")
 
 
@@ -182,16 +178,10 @@ def mark(ctx: click.Context, environment: str, yes: bool) -> None:
     A refresh fills no database without it, nor one with the mark of another environment.
     """
     from fairlead.marking import mark as mark_database  # noqa: PLC0415
-    from fairlead.saving import who  # noqa: PLC0415
-
-    def agree(lines: Sequence[str]) -> None:
-        for line in lines:
-            echo(f"  {opened.redact(line)}")
-        if not yes:
-            click.confirm(f"Is this the database of {environment}?", abort=True)
 
     with project(ctx) as opened:
         opened.config.environment(environment)
         opened.know_secrets(opened.config, environment, strict=False)
-        marked = mark_database(opened, environment, made_by=who(), agree=agree)
+        agree = asker(opened, f"Is this the database of {environment}?", yes=yes)
+        marked = mark_database(opened, environment, made_by=getpass.getuser(), agree=agree)
     echo(f"{marked} is marked as that of {marked.mark}.")

@@ -140,7 +140,7 @@ def _run(
     parameters: dict[str, Any],
 ) -> None:
     """Start the flow, follow it to its end, and leave with the release's exit code."""
-    from fairlead.cli.following import follow  # noqa: PLC0415
+    from fairlead.cli import following  # noqa: PLC0415
     from fairlead.cli.starting import start  # noqa: PLC0415
 
     request = str(uuid.uuid4())
@@ -151,6 +151,5 @@ def _run(
         "request_id": request,
     }
     started = start(flow, environment, asked, ctx.obj["config"], in_process=in_process)
-    find = partial(opened.store.releases.of_request, request)
-    code = follow(opened, find, started, as_json=as_json, verbose=ctx.obj["verbose"])
-    ctx.exit(code)
+    ours = following.release(opened, partial(opened.store.releases.of_request, request))
+    ctx.exit(following.follow(ours, started, as_json=as_json, verbose=ctx.obj["verbose"]))

@@ -1,14 +1,13 @@
 """backup, backups, restore: the database of an environment, saved and put back."""
 
-from collections.abc import Sequence
+import getpass
 
 import click
 
 from fairlead.cli.completing import environments
-from fairlead.cli.context import as_json, print_json, project, took, when
+from fairlead.cli.context import as_json, asker, print_json, project, teller, took, when
 from fairlead.cli.failing import echo
 from fairlead.model import Backup, size
-from fairlead.project import Project
 
 
 @click.command()
@@ -18,15 +17,15 @@ from fairlead.project import Project
 def backup(ctx: click.Context, environment: str, as_json: bool) -> None:
     """Save the database of ENVIRONMENT now, as the config says, and prove it."""
     from fairlead.lease import hold  # noqa: PLC0415
-    from fairlead.saving import save, saves, who  # noqa: PLC0415
+    from fairlead.saving import save, saves  # noqa: PLC0415
 
     with project(ctx) as opened:
-        config, say = opened.config, _teller(opened, quiet=as_json)
+        config, say = opened.config, teller(opened, quiet=as_json)
         if why := saves(config, environment):
             raise click.UsageError(f"{why}.")
         opened.know_secrets(config, environment, strict=False)
         with hold(opened.store, config.project, environment, ttl=config.lease_ttl):
-            made = save(opened, environment, made_by=who(), say=say)
+            made = save(opened, environment, made_by=getpass.getuser(), say=say)
     if as_json:
         print_json(made)
     else:
@@ -80,13 +79,6 @@ def _row(one: Backup) -> tuple[str, ...]:
 def restore(ctx: click.Context, environment: str, backup: int, force: bool, yes: bool) -> None:
     """Put BACKUP (its ID) in the place of the database of ENVIRONMENT, which is kept beside."""
     from fairlead.restoring import restore as put_back  # noqa: PLC0415
-    from fairlead.saving import who  # noqa: PLC0415
-
-    def agree(lines: Sequence[str]) -> None:
-        for line in lines:
-            echo(f"  {line}")
-        if not yes:
-            click.confirm(f"Restore backup {backup} to {environment}?", abort=True)
 
     with project(ctx) as opened:
         opened.know_secrets(opened.config, environment, strict=False)
@@ -94,23 +86,10 @@ def restore(ctx: click.Context, environment: str, backup: int, force: bool, yes:
             opened,
             environment,
             backup,
-            made_by=who(),
-            say=_teller(opened),
-            agree=agree,
+            made_by=getpass.getuser(),
+            say=teller(opened),
+            agree=asker(opened, f"Restore backup {backup} to {environment}?", yes=yes),
             force=force,
         )
     echo(f"{environment} has backup {backup} now; what it had is kept as {kept}.")
     echo(f"Code that fits it: fairlead history {environment}, fairlead rollback --to SHA")
-
-
-class _Teller:
-    def __init__(self, opened: Project, *, quiet: bool) -> None:
-        self._opened, self._quiet = opened, quiet
-
-    def __call__(self, line: str) -> None:
-        if not self._quiet:
-            echo(self._opened.redact(line), err=True)
-
-
-def _teller(opened: Project, *, quiet: bool = False) -> _Teller:
-    return _Teller(opened, quiet=quiet)

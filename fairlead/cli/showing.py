@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fairlead.cli.context import took, when
 from fairlead.cli.tables import print_line, print_lines, print_table
-from fairlead.model import Backup, BackupState, Image, Release, Step, TenantMigration
+from fairlead.model import Backup, BackupState, Image, Piece, Release, Step, TenantMigration
 
 
 def show_release(
@@ -35,8 +35,7 @@ def show_release(
         ]
     )
     print_line("")
-    columns = ("STEP", "OUTCOME", "TOOK", "WHAT")
-    print_table(columns, [_row(step) for step in steps], empty="No step was begun.")
+    print_pieces("step", steps)
     if images:
         print_line("")
         print_table(("SERVICE", "IMAGE"), [(image.service, image.reference) for image in images])
@@ -44,11 +43,21 @@ def show_release(
         print_line("")
         rows = [(one.tenant, one.state, str(one.attempts), one.at, one.error) for one in tenants]
         print_table(("TENANT", "STATE", "TRIES", "AT", "ERROR"), rows)
-    for step in steps if logs else ():
-        if step.log_tail:
+    if logs:
+        print_logs(steps)
+
+
+def print_pieces(noun: str, pieces: Sequence[Piece]) -> None:
+    rows = [(one.title, one.outcome or "not ended", took(one.seconds), one.what) for one in pieces]
+    print_table((noun.upper(), "OUTCOME", "TOOK", "WHAT"), rows, empty=f"No {noun} was begun.")
+
+
+def print_logs(pieces: Sequence[Piece]) -> None:
+    for one in pieces:
+        if one.log_tail:
             print_line("")
-            print_line(_called(step), "bold")
-            print_lines([("", step.log_tail)])
+            print_line(one.title, "bold")
+            print_lines([("", one.log_tail)])
 
 
 def _saved(backup: Backup | None) -> str:
@@ -63,13 +72,3 @@ def _requests(release: Release) -> str:
     if release.requests_answered is None:
         return ""
     return f"{release.requests_answered} answered, {release.requests_lost} lost"
-
-
-def _called(step: Step) -> str:
-    return step.name if step.attempt == 1 else f"{step.name} (try {step.attempt})"
-
-
-def _row(step: Step) -> tuple[str, ...]:
-    seconds = (step.ended_at - step.started_at).total_seconds() if step.ended_at else None
-    what = step.detail or (step.error or "").partition("\n")[0]
-    return _called(step), step.outcome or "not ended", took(seconds), what

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from fairlead.cli.context import took, when
-from fairlead.cli.tables import print_line, print_lines, print_table
+from fairlead.cli.showing import print_logs, print_pieces
+from fairlead.cli.tables import print_line, print_lines
 from fairlead.model import Phase, Refresh
 from fairlead.report.refresh import facts
 
@@ -25,14 +26,6 @@ def show_refresh(row: Refresh, phases: Sequence[Phase], *, logs: bool) -> None:
         ]
     )
     print_line("")
-    print_table(("PHASE", "OUTCOME", "TOOK", "WHAT"), map(_row, phases), empty="None was begun.")
-    for phase in phases if logs else ():
-        if phase.log_tail:
-            print_line("")
-            print_line(phase.name, "bold")
-            print_lines([("", phase.log_tail)])
-
-
-def _row(phase: Phase) -> tuple[str, ...]:
-    what = phase.detail or (phase.error or "").partition("\n")[0]
-    return phase.name, phase.outcome or "not ended", took(phase.seconds), what
+    print_pieces("phase", phases)
+    if logs:
+        print_logs(phases)

@@ -5,6 +5,7 @@ import json
 from docker.errors import APIError
 
 from fairlead.database.presets import DJANGO, DJANGO_TENANTS, Abilities
+from fairlead.database.tenants.archive import PATH, zipapp
 from fairlead.engine.jobs import run_job
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
@@ -12,21 +13,16 @@ from fairlead.errors import EngineError
 
 WANTED = sorted({name for name, *_ in (*DJANGO, *DJANGO_TENANTS)})
 
-# Run by the image's own Python. manage.py is run for `help`, because it knows the settings module.
+# Run by the image's own Python, with the program for the inside beside it.
 SCRIPT = """
-import contextlib, io, json, os, runpy, sys
-manage, wanted = sys.argv[1], sys.argv[2:]
+import json, os, sys
+inside, manage, *wanted = sys.argv[1:]
 if not os.path.exists(manage):
     print(json.dumps(None))
     raise SystemExit(0)
-sys.argv = [manage, "help", "--commands"]
-sys.path.insert(0, os.path.dirname(os.path.abspath(manage)))
-with contextlib.redirect_stdout(io.StringIO()):
-    try:
-        runpy.run_path(manage, run_name="__main__")
-    except SystemExit as end:
-        if end.code:
-            raise
+sys.path.insert(0, inside)
+from fairlead_inside.project import set_up
+set_up(manage)
 from django.core.management import get_commands, load_command_class
 known = get_commands()
 found = {}
@@ -44,7 +40,7 @@ def abilities(site: Site, target: Target) -> Abilities:
     """Raises JobFailed when manage.py is there and cannot even tell its commands."""
     migrations = target.config.migrations
     *interpreter, manage = migrations.manage
-    command = [*(interpreter or ["python"]), "-c", SCRIPT, manage, *WANTED]
+    command = [*(interpreter or ["python"]), "-c", SCRIPT, PATH, manage, *WANTED]
     try:
         lines = run_job(
             site,
@@ -55,6 +51,7 @@ def abilities(site: Site, target: Target) -> Abilities:
             timeout=migrations.timeout,
             lock_timeout=migrations.lock_timeout,
             shown=[*migrations.manage, "help"],
+            files={PATH: zipapp()},
         )
     except EngineError as error:
         if _cannot_be_run(error):

@@ -13,27 +13,26 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 
 from fairlead.config import Database
+from fairlead.database.connect import PATIENCE, connect
 from fairlead.errors import DatabaseUnreachable
 from fairlead.store.database import address, first_line
-
-PATIENCE = 10  # seconds
 
 
 def check_database(environment: str, database: Database, url: SecretStr) -> str:
     """Connect, ask one thing, and say what was found. Raises DatabaseUnreachable."""
     with reachable(environment, database, url) as conninfo:
         try:
-            with psycopg.connect(conninfo, connect_timeout=PATIENCE) as connection:
-                connection.read_only = True
+            with connect(conninfo, "fairlead") as connection:
                 row = connection.execute(
-                    "select current_setting('server_version'), current_database()"
+                    "select split_part(current_setting('server_version'), ' ', 1) as version, "
+                    "current_database() as name"
                 ).fetchone()
         except psycopg.Error as error:
             raise DatabaseUnreachable(
                 environment, address(url_of(url)), first_line(error)
             ) from error
     assert row is not None
-    return f"PostgreSQL {row[0].split()[0]}, database {row[1]}"
+    return f"PostgreSQL {row['version']}, database {row['name']}"
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-from psycopg.rows import dict_row
+from fairlead.database.connect import connect
 
 # What a migration writes by itself.
 BOOKKEEPING = [
@@ -49,10 +48,7 @@ class Written:
 
 def written(conninfo: str) -> Written:
     """Raises psycopg.Error."""
-    with psycopg.connect(
-        conninfo, application_name="fairlead", connect_timeout=10, row_factory=dict_row
-    ) as connection:
-        connection.read_only = True
+    with connect(conninfo, "fairlead") as connection:
         row = connection.execute(LOOK, (BOOKKEEPING,)).fetchone()
     assert row is not None
     return Written(**row)

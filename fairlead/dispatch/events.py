@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from fairlead.config.schema import Login, Repository
+from fairlead.config.kinds import Login, Repository
 from fairlead.dispatch.problems import unreadable
 from fairlead.model import SHA
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -13,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from fairlead.config import Environment, Masking, RefreshSettings
-from fairlead.database.backup.beside import at, drop, elsewhere
+from fairlead.database.backup.beside import at, drop, elsewhere, stamp_of
 from fairlead.database.backup.programs import Programs
 from fairlead.database.backup.source import Source
 from fairlead.database.checks.look import Before
@@ -21,7 +22,7 @@ from fairlead.database.masking.session import reason
 from fairlead.database.masking.statements import TableName
 from fairlead.database.refresh.extensions import Extension
 from fairlead.database.refresh.identity import Identity
-from fairlead.database.refresh.names import kept_name, made_name, stamp_of
+from fairlead.database.refresh.names import kept_name, made_name
 from fairlead.database.refresh.selection import Selection
 from fairlead.engine.target import Target
 from fairlead.errors import (
@@ -33,16 +34,15 @@ from fairlead.errors import (
     StoreUnreachable,
 )
 from fairlead.lease import Held, hold
-from fairlead.model import Backup, PhaseName, Refresh, RefreshState, StepOutcome
+from fairlead.model import Backup, PhaseName, Refresh, RefreshState
 from fairlead.plain import plain
 from fairlead.project import Project
 from fairlead.recovery import settle
-from fairlead.redact import blank
 from fairlead.refresh.left import drop_left, drop_old, has, settle_left
 from fairlead.refresh.room import Room
 from fairlead.refresh.ways import way_of_source
 from fairlead.refresh.work import Work
-from fairlead.run import LOG, StepLog, words
+from fairlead.run import LOG, StepLog, recorded, words
 from fairlead.saving import way_to
 from fairlead.store.database import first_line
 
@@ -153,30 +153,19 @@ class Refreshing:
     def phase(self, name: PhaseName) -> Iterator[StepLog]:
         """Write the intent, do it, write the outcome. Raises LeaseLost before anything is done."""
         self.held.guard()
-        refreshes, redact = self.project.store.refreshes, self.project.redact
+        refreshes = self.project.store.refreshes
         refreshes.begin_phase(self.row.id, name)
-        log = StepLog(name, redact)
-        outcome, error = StepOutcome.FAILED, None
+        log = StepLog(name, self.project.redact)
         try:
-            with _short_of_room(self), _translated(self, name):
+            with (
+                recorded(self.project, log, partial(refreshes.end_phase, self.row.id, name)),
+                _short_of_room(self),
+                _translated(self, name),
+            ):
                 yield log
-            outcome = StepOutcome.SKIPPED if log.skipped else StepOutcome.SUCCEEDED
-        except BaseException as failure:
-            blank(failure, redact)
-            error = redact(words(failure))
-            raise
         finally:
-            detail = redact(log.detail)
-            if detail:
-                LOG.info("%s: %s", name, plain(detail))
-            refreshes.end_phase(
-                self.row.id,
-                name,
-                outcome,
-                detail=detail,
-                error=error,
-                log_tail=log.kept,
-            )
+            if log.detail:
+                LOG.info("%s: %s", name, plain(self.project.redact(log.detail)))
 
     def drop_made(self) -> bool:
         """Of a new database that nobody has seen. False where it has taken the other's place, and

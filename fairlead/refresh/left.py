@@ -150,9 +150,5 @@ def _end_sessions(project: Project, row: Refresh, connection: Connection[DictRow
         connected(gentle(conninfo), NAME) as there,
     ):
         there.execute(END, (row.session,))
-    with suppress(FairleadError):
-        sites = project.sites(project.config, row.environment)
-        try:
-            at_once(Site.end_jobs, sites)
-        finally:
-            at_once(Site.close, sites)
+    with suppress(FairleadError), project.open_sites(project.config, row.environment) as sites:
+        at_once(Site.end_jobs, sites)

@@ -11,8 +11,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import LockNotAvailable
 from psycopg.rows import DictRow
 
-from fairlead.config import Masking, RefreshSettings
-from fairlead.database.backup.beside import connected
+from fairlead.config import RefreshSettings
+from fairlead.database.backup.beside import connected, stamp_of
 from fairlead.database.backup.bucket import SCHEME
 from fairlead.database.backup.estimate import expected
 from fairlead.database.backup.programs import Programs, programs_for
@@ -21,13 +21,14 @@ from fairlead.database.backup.swap import check_may_carry_over
 from fairlead.database.masking.catalog import read_catalog
 from fairlead.database.masking.complete import complete
 from fairlead.database.masking.reading import reading
+from fairlead.database.masking.statements import plans_of, written_again
 from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.carry import check_carry
 from fairlead.database.refresh.extensions import Extension, extensions_of
 from fairlead.database.refresh.identity import Identity, check_pair, identify
-from fairlead.database.refresh.names import made_name, stamp_of
+from fairlead.database.refresh.names import made_name
 from fairlead.database.refresh.restore import owner_of
-from fairlead.database.refresh.room import disk_of, largest_table, needed
+from fairlead.database.refresh.room import disk_of, largest_of, needed
 from fairlead.database.refresh.selection import select
 from fairlead.engine.target import Target
 from fairlead.errors import RefreshRefused
@@ -127,7 +128,8 @@ def look_at_both(pair: Pair) -> Looked:
         identity = _identified(pair, here, there)
         owner = _owner(pair, here, old)
         check_carry(pair.target, own_of(pair.environment, settings))
-        large_objects = _complete(there, masking)
+        catalog = read_catalog(there)
+        matched = complete(there, catalog, masking.rules)
         selection = select(
             there,
             settings.source,
@@ -137,7 +139,8 @@ def look_at_both(pair: Pair) -> Looked:
         )
         extensions = _extensions(pair, here, there)
         programs = _programs(pair, read, old)
-        _check_room(pair, here, needed(read.bytes, largest_table(there)))
+        twice = largest_of(there, written_again(plans_of(catalog, matched)))
+        _check_room(pair, here, needed(read.bytes, twice))
     backup = _newest_backup(pair) if settings.read == "backup" else None
     if backup is None:
         _check_locks(pair, read)
@@ -155,7 +158,7 @@ def look_at_both(pair: Pair) -> Looked:
         key=key,
         selection=selection,
         extensions=extensions,
-        large_objects=large_objects,
+        large_objects=matched.large_objects is not None and matched.large_objects.way == "keep",
     )
 
 
@@ -263,12 +266,6 @@ def _check_may_carry_over(pair: Pair, here: Connection[DictRow], old: Source) ->
             f"Let {old.role} be a member of who owns the database and of the roles with settings "
             "in it; a setting that only a superuser may make: GRANT SET ON PARAMETER, or reset it.",
         ) from error
-
-
-def _complete(there: Connection[DictRow], masking: Masking) -> bool:
-    """Whether large objects come along."""
-    matched = complete(there, read_catalog(there), masking.rules)
-    return matched.large_objects is not None and matched.large_objects.way == "keep"
 
 
 def _extensions(

@@ -1,8 +1,5 @@
 """The new data is brought to the code that is deployed, by that code, and looked at."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from psycopg import Connection
 from psycopg.rows import DictRow
 
@@ -12,8 +9,6 @@ from fairlead.database.migrate import chosen
 from fairlead.database.migrate import migrate as run_migrations
 from fairlead.database.refresh.analyze import analyze
 from fairlead.database.tenants.fast import Watch
-from fairlead.engine.at_once import at_once
-from fairlead.engine.site import Site
 from fairlead.model import PhaseName
 from fairlead.refresh.frame import Refreshing
 from fairlead.refresh.masking import give_rights_as_before
@@ -31,7 +26,7 @@ def migrate(run: Refreshing) -> None:
     with run.phase(PhaseName.MIGRATE) as step:
         seen, applied = run.seen, list[str]()
         run.before = look_before(run.made, seen.deployed.config)
-        with _site(run) as site:
+        with run.project.open_sites(seen.deployed.config, run.environment) as (site, *_):
             site.have_network()
             choice = chosen(site, seen.beside)
             ran = run_migrations(site, seen.beside, choice, Watch(step.say, applied.append))
@@ -41,15 +36,6 @@ def migrate(run: Refreshing) -> None:
             step.detail = f"{len(applied)} applied by {seen.deployed.sha[:7]}"
         else:
             step.skip("there is nothing to run")
-
-
-@contextmanager
-def _site(run: Refreshing) -> Iterator[Site]:
-    sites = run.project.sites(run.seen.deployed.config, run.environment)
-    try:
-        yield sites[0]
-    finally:
-        at_once(Site.close, sites)
 
 
 def _check_reached(run: Refreshing) -> None:

@@ -4,7 +4,7 @@ What is next is what runs in the environment that this one promotes from. Nothin
 here fails the refresh: it is what the rehearsal is for.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -22,11 +22,10 @@ from fairlead.database.refresh.names import rehearsed_name
 from fairlead.database.refresh.rehearsal import Rehearsal, Stopwatch
 from fairlead.database.refresh.room import MARGIN, disk_of
 from fairlead.database.tenants.fast import Watch
-from fairlead.engine.at_once import at_once
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
 from fairlead.errors import FailedWithLog, FairleadError, LeaseLost, StepFailed
-from fairlead.model import Image, PhaseName, Release, size
+from fairlead.model import PhaseName, digests, size
 from fairlead.project import Project
 from fairlead.refresh.frame import Refreshing
 
@@ -75,25 +74,18 @@ def _ahead(project: Project, environment: str) -> tuple[str, Target] | None:
     here = releases.current(config.project, environment)
     if source is None or running is None or here is None:
         return None
-    images = _images(project, running)
-    if _digests(images) == _digests(_images(project, here)):
+    images = project.store.ledger.images(running.id)
+    if digests(images) == digests(project.store.ledger.images(here.id)):
         return None
     secrets = project.secrets.of_environment(config, environment, strict=False)
-    return source, Target(config, environment, running.sha, 0, images, secrets)
-
-
-def _images(project: Project, release: Release) -> dict[str, Image]:
-    return {image.service: image for image in project.store.ledger.images(release.id)}
-
-
-def _digests(images: Mapping[str, Image]) -> dict[str, str]:
-    return {service: image.digest for service, image in images.items()}
+    by_service = {image.service: image for image in images}
+    return source, Target(config, environment, running.sha, 0, by_service, secrets)
 
 
 def _tried(
     run: Refreshing, target: Target, result: Rehearsal, say: Callable[[str], None]
 ) -> Rehearsal:
-    with _site(run, target) as site:
+    with run.project.open_sites(target.config, run.environment) as (site, *_):
         site.pull([target.images[target.config.migration_service]])
         site.have_network()
         choice = chosen(site, target)
@@ -143,15 +135,6 @@ def _timed(
         at=clock.at if failure else "",
         tail=[redact(line) for line in tail],
     )
-
-
-@contextmanager
-def _site(run: Refreshing, target: Target) -> Iterator[Site]:
-    sites = run.project.sites(target.config, run.environment)
-    try:
-        yield sites[0]
-    finally:
-        at_once(Site.close, sites)
 
 
 def _led(run: Refreshing, target: Target, database: str) -> Target:

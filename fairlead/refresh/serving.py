@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 
 from fairlead.config import Smoke
-from fairlead.engine.at_once import at_once
 from fairlead.engine.outside import Outside, check
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
@@ -20,9 +19,8 @@ PAUSE = 0.2
 
 def serve(project: Project, target: Target, restart: Sequence[str], say: Say) -> str:
     """In words, what was done. Raises HealthCheckFailed, ContainerFailed, HostUnreachable."""
-    sites = project.sites(target.config, target.environment)
     with ExitStack() as stack:
-        stack.callback(at_once, Site.close, sites)
+        sites = stack.enter_context(project.open_sites(target.config, target.environment))
         done = [name for site in sites for name in _connected(site, target, restart, say)]
         outsides = [
             stack.enter_context(closing(project.outside(target.settings, site))) for site in sites

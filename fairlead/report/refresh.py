@@ -105,9 +105,8 @@ def _phases(phases: Sequence[Phase]) -> Iterator[str]:
 
 
 def _row(phase: Phase) -> tuple[str, ...]:
-    what = phase.detail or (phase.error or "").partition("\n")[0]
     took = "" if phase.seconds is None else duration(phase.seconds)
-    return phase.name, phase.outcome or "not ended", took, text(what)
+    return phase.name, phase.outcome or "not ended", took, text(phase.what)
 
 
 def _noticed(row: Refresh) -> Iterator[str]:

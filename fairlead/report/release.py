@@ -102,10 +102,8 @@ def _steps(story: Story) -> Iterator[str]:
 
 
 def _step(step: Step) -> Sequence[str]:
-    name = step.name if step.attempt == 1 else f"{step.name} (try {step.attempt})"
-    took = duration((step.ended_at - step.started_at).total_seconds()) if step.ended_at else ""
-    what = step.detail or (step.error or "").partition("\n")[0]
-    return text(name), step.outcome or "not ended", took, text(what, CELL)
+    took = "" if step.seconds is None else duration(step.seconds)
+    return text(step.title), step.outcome or "not ended", took, text(step.what, CELL)
 
 
 def _log(story: Story) -> Iterator[str]:

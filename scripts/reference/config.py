@@ -1,4 +1,4 @@
-"""What fairlead.toml may hold: the models of fairlead/config/schema.py, each as a table of keys."""
+"""What fairlead.toml may hold: the models of fairlead/config, each as a table of keys."""
 
 import ast
 import inspect
@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import annotated_types
 from pydantic.fields import FieldInfo
 
-from fairlead.config import schema
+from fairlead.config import Config, MaskingRule, kinds
 from scripts.reference.markdown import cell, table
 
 HEAD = """\
 # Configuration
 
-<!-- Made by `make reference` from fairlead/config/schema.py: change it there. -->
+<!-- Made by `make reference` from fairlead/config: change it there. -->
 
 `fairlead.toml` says what a project is and where it runs. It is the file that `--config` or
 `FAIRLEAD_CONFIG` names, else the one in the working directory. `fairlead init` writes one to start
@@ -48,21 +48,21 @@ profile, they run in a process of their own |
 run |
 """
 NAMED: tuple[tuple[Any, str], ...] = (
-    (schema.SecretReference, "secret reference"),
-    (schema.EngineAddress, "engine"),
-    (schema.SshAddress, "`ssh://user@host`"),
-    (schema.FreezeWindow, "window"),
-    (schema.BackupPlace, "folder or bucket"),
-    (schema.TimeZone, "time zone"),
-    (schema.Cron, "cron"),
-    (schema.Name, "name"),
-    (schema.UrlPath, "path"),
-    (schema.EnvName, "variable"),
-    (schema.Repository, "`owner/name`"),
-    (schema.Login, "login"),
-    (schema.Port, "port"),
-    (schema.Seconds, "seconds"),
-    (schema.MaskingRule, "rule"),
+    (kinds.SecretReference, "secret reference"),
+    (kinds.EngineAddress, "engine"),
+    (kinds.SshAddress, "`ssh://user@host`"),
+    (kinds.FreezeWindow, "window"),
+    (kinds.BackupPlace, "folder or bucket"),
+    (kinds.TimeZone, "time zone"),
+    (kinds.Cron, "cron"),
+    (kinds.Name, "name"),
+    (kinds.UrlPath, "path"),
+    (kinds.EnvName, "variable"),
+    (kinds.Repository, "`owner/name`"),
+    (kinds.Login, "login"),
+    (kinds.Port, "port"),
+    (kinds.Seconds, "seconds"),
+    (MaskingRule, "rule"),
     (bool, "`true` or `false`"),
     (int, "whole number"),
     (float, "number"),
@@ -76,10 +76,10 @@ LIMITS = (
 
 
 def config() -> str:
-    return "\n".join([HEAD, *_section(schema.Config, "", many=False), TAIL]).rstrip() + "\n"
+    return "\n".join([HEAD, *_section(Config, "", many=False), TAIL]).rstrip() + "\n"
 
 
-def _section(model: type[schema.Model], path: str, *, many: bool) -> Iterator[str]:
+def _section(model: type[kinds.Model], path: str, *, many: bool) -> Iterator[str]:
     """The keys of one model, then the models below it."""
     yield f"## {f'`{_header(path, many=many)}`' if path else 'At the top'}"
     yield ""
@@ -112,7 +112,7 @@ def _header(path: str, *, many: bool) -> str:
     return f"[[{path}]]" if many else f"[{path}]"
 
 
-def _words_of(model: type[schema.Model]) -> Callable[[str], str]:
+def _words_of(model: type[kinds.Model]) -> Callable[[str], str]:
     """Gives the text under a key. Pydantic would read it too (`use_attribute_docstrings`), at each
     start of the command."""
     (found,) = ast.parse(inspect.getsource(model)).body
@@ -124,16 +124,16 @@ def _words_of(model: type[schema.Model]) -> Callable[[str], str]:
             words[key.target.id] = cell(ast.literal_eval(text.value))
 
     def of(key: str) -> str:
-        assert key in words, f"schema.py says nothing under {model.__name__}.{key}"
+        assert key in words, f"fairlead/config says nothing under {model.__name__}.{key}"
         return words[key]
 
     return of
 
 
-def _model(hint: Any) -> tuple[type[schema.Model], bool, bool] | None:
+def _model(hint: Any) -> tuple[type[kinds.Model], bool, bool] | None:
     """The model in a key's type, whether it is a list of them, and whether a table of them."""
-    if inspect.isclass(hint) and issubclass(hint, schema.Model):
-        return None if hint is schema.MaskingRule else (hint, False, False)
+    if inspect.isclass(hint) and issubclass(hint, kinds.Model):
+        return None if hint is MaskingRule else (hint, False, False)
     for inner in get_args(hint):
         if found := _model(inner):
             model, is_list, is_table = found
@@ -200,7 +200,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.default
-    return "" if value is None or isinstance(value, schema.Model) else f"`{_toml(value)}`"
+    return "" if value is None or isinstance(value, kinds.Model) else f"`{_toml(value)}`"
 
 
 def _toml(value: Any) -> str:
@@ -214,6 +214,6 @@ def _toml(value: Any) -> str:
             return str(value)
         case tuple():
             return f"[{', '.join(map(_toml, value))}]"
-        case schema.Model() | Mapping():
+        case kinds.Model() | Mapping():
             return "{}"
     raise TypeError(f"{value!r} is no default that this knows how to write")

@@ -119,8 +119,8 @@ def test_what_runs_where_and_what_was_released_is_told(two: Bench) -> None:
         "error        `migrate` ended with exit code 7. Its last lines:\n"
         "                   Applying app.v2... OK\n"
         "                 ERROR: column app.price does not exist\n"
-        "             No container was changed. If this command should not run, write your own "
-        'list: [migrations] preset = "command", commands = [[…]]\n'
+        "             No container was changed. If this command should not run, name those "
+        'that should: [migrations] preset = "command", commands = [[…]]\n'
         "\n"
         "STEP             OUTCOME    TOOK   WHAT\n"
         "preflight        succeeded  #  1 host(s) answer\n"

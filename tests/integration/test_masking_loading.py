@@ -9,9 +9,13 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict
 
 from fairlead.database.backup.process import Ended
+from fairlead.database.masking.catalog import read_catalog
 from fairlead.database.masking.loading import loading
 from fairlead.database.masking.mask import mask
+from fairlead.database.masking.rules import match
+from fairlead.database.masking.statements import plans_of, written_again
 from fairlead.database.refresh.restore import restore
+from fairlead.database.refresh.room import largest_of
 from tests.bench.masked import KEY, Copy, copy_on, rules
 from tests.bench.saved import PROGRAMS
 
@@ -115,6 +119,16 @@ def test_rows_are_as_if_they_were_masked_afterwards(newest: str, tmp_path: Path)
         assert rows(copy) == rows(source)
         assert (done.tables, done.columns, done.emptied) == (same.tables, same.columns, 1)
         assert "real" not in str(copy.run("select * from part, own")).lower()
+
+
+def test_only_what_is_masked_once_all_have_arrived_is_there_twice(newest: str) -> None:
+    with copy_on(newest, CONTENT) as source, source.reading() as connection:
+        catalog = read_catalog(connection)
+        again = written_again(plans_of(catalog, match(catalog, rules(RULES).rules)))
+        assert {name for _, name in again} == {"moved", "own", "part"}
+        (bytes_of,) = source.column("select pg_table_size('public.part_1')")
+        assert largest_of(connection, [("public", "part")]) == bytes_of > 0
+        assert largest_of(connection, []) == 0
 
 
 def test_without_the_salts_no_row_comes_in(newest: str, tmp_path: Path) -> None:

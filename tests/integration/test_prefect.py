@@ -312,7 +312,7 @@ def test_failed_release_ends_its_run_with_what_happened_and_what_to_do(bench: Be
         (
             "Failed",
             "`migrate` ended with exit code 7.\n"
-            "No container was changed. If this command should not run, write your own list: "
+            "No container was changed. If this command should not run, name those that should: "
             '[migrations] preset = "command", commands = [[…]]',
         ),
         (

@@ -144,8 +144,8 @@ def test_release_that_does_not_come_is_told_with_its_reason_and_what_serves(
         "Error:\n```\n'migrate' ended with exit code 7.\n```\n"
         "Its last lines:\n```\n  Applying app.v1... OK\nERROR: column app.price does not exist\n"
         "```\n"
-        "What to do: No container was changed. If this command should not run, write your own "
-        'list: [migrations] preset = "command", commands = [[…]]\n'
+        "What to do: No container was changed. If this command should not run, name those "
+        'that should: [migrations] preset = "command", commands = [[…]]\n'
         "All of it: `fairlead show 2 --verbose`\n"
         f"{channel.links()}"
     )
@@ -154,8 +154,8 @@ def test_release_that_does_not_come_is_told_with_its_reason_and_what_serves(
         "Error:\n```\n'migrate' ended with exit code 7.\n```\n"
         "Its last lines:\n```\n  Applying app.v1... OK\nERROR: column app.price does not exist\n"
         "```\n"
-        "What to do: No container was changed. If this command should not run, write your own "
-        'list: [migrations] preset = "command", commands = [[…]]\n'
+        "What to do: No container was changed. If this command should not run, name those "
+        'that should: [migrations] preset = "command", commands = [[…]]\n'
         "All of it: `fairlead show 2 --verbose`"
     )
     (ts, _), (_, reply) = channel.fake.messages.items()

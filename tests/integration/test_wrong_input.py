@@ -259,7 +259,7 @@ def test_a_database_that_does_not_let_us_in_is_told_without_its_password(
 # -- a first release that fails leaves nothing behind ----------------------------------------
 
 OWN_LIST = (
-    "No container was changed. If this command should not run, write your own list: "
+    "No container was changed. If this command should not run, name those that should: "
     '[migrations] preset = "command", commands = [[…]]'
 )
 

@@ -1,7 +1,7 @@
 """The rules of saving a database, without one: programs, contents, files, estimates, what stays."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,30 +25,8 @@ from fairlead.database.backup.retention import to_remove
 from fairlead.database.backup.source import Source, check_locks, locks_to_set
 from fairlead.errors import BackupBroken, CannotSave
 from fairlead.model import Backup, BackupKind, BackupState
+from tests.unit.rows import BACKUP, BEGAN
 
-BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-BACKUP = Backup(
-    id=7,
-    project="shop",
-    environment="dev",
-    release=12,
-    kind=BackupKind.DUMP,
-    state=BackupState.PROVEN,
-    place="/b/shop/dev/20260102T030405Z-7",
-    database="shop",
-    system="7",
-    server="PostgreSQL 16.4",
-    database_bytes=1_000_000_000,
-    bytes=200_000_000,
-    manifest="ab",
-    made_by="alice",
-    started_at=BEGAN,
-    ended_at=BEGAN + timedelta(seconds=10),
-    proven_at=BEGAN + timedelta(seconds=10),
-    drilled_at=None,
-    removed_at=None,
-    error=None,
-)
 SOURCE = Source("shop", 16, "16.4", "7", 10**9, 8 * 10**8, 1000, 64, 100, 20, "shop", True)
 
 

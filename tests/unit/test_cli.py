@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from fairlead import cli
-from fairlead.cli import COMMANDS, fairlead, following, tables
+from fairlead.cli import COMMANDS, fairlead, screen, tables
 from fairlead.cli.context import print_json, took, when
 from fairlead.cli.failing import print_failure
 from fairlead.cli.tables import print_lines, print_table
@@ -272,10 +272,10 @@ def test_a_good_step_is_one_line_of_a_terminal_and_a_failed_one_is_whole(
 ) -> None:
     printed = io.StringIO()
     narrow = Console(file=printed, width=80, force_terminal=True, color_system=None)
-    monkeypatch.setattr(following, "console", lambda: narrow)
-    screen = following.Screen(quiet=False, verbose=False)
+    monkeypatch.setattr(screen, "console", lambda: narrow)
+    shown = screen.Screen(quiet=False, verbose=False)
     for outcome in (StepOutcome.SUCCEEDED, StepOutcome.FAILED):
-        screen.step(step_of(outcome, "19 applied: " + ", ".join(["contenttypes.0001"] * 19)))
+        shown.ended(step_of(outcome, "19 applied: " + ", ".join(["contenttypes.0001"] * 19)))
     first, *rest = printed.getvalue().splitlines()
     assert len(first) == 80
     assert first.endswith("…")

@@ -9,21 +9,9 @@ from hypothesis import strategies as st
 from fairlead.notify import DriftNotice
 from fairlead.notify.drift_message import build_drift_message
 from tests.bench import hostile
+from tests.unit.test_slack_message import shown
 
 COMMAND = "All of it: `fairlead drift prod`"
-
-
-def shown(*texts: str) -> dict[str, Any]:
-    """The message with a section for each of `texts`; the first is the headline."""
-    return {
-        "text": texts[0],
-        "blocks": [
-            {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-            for text in (f"*{texts[0]}*", *texts[1:])
-        ],
-        "parse": "none",
-        "link_names": False,
-    }
 
 
 def message(**given: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What people read about drift and pruning in Prefect, and what is told of it, whole."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,8 +13,6 @@ from fairlead.model import (
     DriftKind,
     NotedDrift,
     Release,
-    ReleaseKind,
-    ReleaseState,
 )
 from fairlead.notify import DriftNotice
 from fairlead.pruning import Pruned, Removed
@@ -22,6 +21,7 @@ from fairlead.settling import Settled
 from fairlead.telling import drift_notice
 from fairlead.watching import Look
 from tests.bench.bench import sha_of
+from tests.unit.rows import RELEASE
 
 SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SHA = sha_of("v1")
@@ -31,28 +31,7 @@ AHEAD = Drift(DriftKind.AHEAD, "", "", "dev is 3 commits ahead of uat", "main...
 
 
 def release(environment: str) -> Release:
-    return Release(
-        id=7,
-        project="shop",
-        environment=environment,
-        sha=SHA,
-        kind=ReleaseKind.RELEASE,
-        state=ReleaseState.SUCCEEDED,
-        source=None,
-        requested_by="alice",
-        requested_via="prefect",
-        reason="",
-        replaces=None,
-        origin=7,
-        request=None,
-        started_at=SINCE,
-        ended_at=SINCE,
-        error=None,
-        requests_answered=1,
-        requests_lost=0,
-        config_digest="",
-        flow_run=None,
-    )
+    return replace(RELEASE, id=7, environment=environment, sha=SHA, started_at=SINCE)
 
 
 DEV = Look("dev", release("dev"), (SICK,))

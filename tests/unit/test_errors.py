@@ -8,7 +8,7 @@ import pytest
 from fairlead import errors
 from fairlead.cli.failing import exit_code_of
 from fairlead.errors import FairleadError
-from fairlead.model import EXIT_CODES, ReleaseState, parse_sha
+from fairlead.model import EXIT_CODES, RefreshState, ReleaseState, parse_sha
 from tests.bench.bench import sha_of
 
 SHA = sha_of("v1")
@@ -387,7 +387,7 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         errors.JobFailed(["manage.py", "migrate"], "ended with exit code 1", ["a", "b"]),
         4,
         "`manage.py migrate` ended with exit code 1. Its last lines:\n    a\n    b\n"
-        "No container was changed. If this command should not run, write your own list: "
+        "No container was changed. If this command should not run, name those that should: "
         '[migrations] preset = "command", commands = [[…]]',
     ),
     (
@@ -505,8 +505,9 @@ def test_an_error_nobody_thought_of_counts_as_a_failure() -> None:
 
 
 def test_every_final_state_has_an_exit_code() -> None:
-    assert set(EXIT_CODES) == set(ReleaseState) - {ReleaseState.RUNNING}
-    assert {state.value: code for state, code in EXIT_CODES.items()} == {
+    goes_on, undone_later = ReleaseState.RUNNING, RefreshState.UNDONE
+    assert set(EXIT_CODES) == {*ReleaseState, *RefreshState} - {goes_on, undone_later}
+    assert {str(state): code for state, code in EXIT_CODES.items()} == {
         "succeeded": 0,
         "unchanged": 0,
         "refused": 3,
@@ -514,6 +515,8 @@ def test_every_final_state_has_an_exit_code() -> None:
         "rolled_back": 4,
         "rollback_failed": 5,
         "waiting": 6,
+        "refreshed": 0,
+        "not_put_back": 5,
     }
 
 

@@ -1,7 +1,7 @@
 """What GitHub is told of a release, request by request."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from fairlead.notify.github_message import (
     replaced,
 )
 from tests.bench.bench import sha_of
+from tests.unit.rows import RELEASE
 
 SHA = sha_of("v1")
 PLACE = Place(project="shop", environment="dev", sha=SHA, subject="run-1", release=7)
@@ -174,28 +175,7 @@ def test_what_was_replaced_is_told_by_what_replaced_it() -> None:
 def release(
     id: int, state: ReleaseState, *, replaces: int | None = None, origin: int | None = None
 ) -> Release:
-    return Release(
-        id=id,
-        project="shop",
-        environment="dev",
-        sha=SHA,
-        kind=ReleaseKind.RELEASE,
-        state=state,
-        source=None,
-        requested_by="",
-        requested_via="",
-        reason="",
-        replaces=replaces,
-        origin=origin or id,
-        request=None,
-        started_at=datetime(2026, 1, 1, tzinfo=UTC),
-        ended_at=None,
-        error=None,
-        requests_answered=None,
-        requests_lost=None,
-        config_digest="",
-        flow_run=None,
-    )
+    return replace(RELEASE, id=id, state=state, replaces=replaces, origin=origin or id)
 
 
 def test_a_good_release_takes_the_place_of_all_that_were_active() -> None:

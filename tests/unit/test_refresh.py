@@ -8,10 +8,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
+from fairlead.database.backup.beside import stamp_of
 from fairlead.database.backup.programs import Programs
 from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.dump import dump_command, gentle
-from fairlead.database.refresh.names import is_made, kept_name, made_name, stamp_of
+from fairlead.database.refresh.names import is_made, kept_name, made_name
 from fairlead.database.refresh.restore import restore_command, wanted
 from fairlead.database.refresh.room import Disk, disk_in, needed
 from fairlead.engine.target import Target, variables
@@ -222,7 +223,7 @@ def test_a_twentieth_of_the_disk_stays_free_and_no_more_than_a_gibibyte() -> Non
     assert Disk(100 << 40, 2 << 30, "/").spare == 1 << 30
 
 
-def test_while_the_largest_table_is_masked_it_is_there_twice() -> None:
+def test_what_is_there_twice_for_a_time_needs_room_twice() -> None:
     assert needed(1000, 500) == 1800
 
 

@@ -10,8 +10,8 @@ from fairlead.model import PhaseName, RefreshState, StepOutcome
 from fairlead.notify import RefreshNotice
 from fairlead.notify.refresh_message import build_refresh_message
 from fairlead.report import refresh_report, refresh_summary
-from tests.unit.test_drift_message import shown
 from tests.unit.test_refresh import THEN, phase, row
+from tests.unit.test_slack_message import shown
 
 FIGURES = {
     "source_bytes": 993_000_000,

@@ -1,7 +1,7 @@
 """What people read of a release in Prefect, whole; and that no text of others does anything."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.model import (
-    Backup,
-    BackupKind,
     BackupState,
     Image,
-    Release,
     ReleaseKind,
     ReleaseState,
     Step,
@@ -32,31 +29,9 @@ from fairlead.report.markdown import fenced, link, table, text
 from fairlead.run import HEAD, TAIL, StepLog
 from fairlead.status import Status
 from tests.bench.hostile import HOSTILE, read, structure, words
+from tests.unit.rows import BACKUP, BEGAN, RELEASE
 
-OLD, NEW = "1a2b3c4" + "0" * 33, "5e6f7a8" + "0" * 33
-BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-RELEASE = Release(
-    id=12,
-    project="shop",
-    environment="dev",
-    sha=NEW,
-    kind=ReleaseKind.RELEASE,
-    state=ReleaseState.SUCCEEDED,
-    source=None,
-    requested_by="alice",
-    requested_via="prefect",
-    reason="the price of veal",
-    replaces=11,
-    origin=12,
-    request=None,
-    started_at=BEGAN,
-    ended_at=BEGAN + timedelta(seconds=12.4),
-    error=None,
-    requests_answered=345,
-    requests_lost=0,
-    config_digest="",
-    flow_run=None,
-)
+OLD, NEW = "1a2b3c4" + "0" * 33, RELEASE.sha
 BEFORE = replace(RELEASE, id=11, sha=OLD, replaces=None, origin=11)
 
 
@@ -108,29 +83,8 @@ LINKS = """\
 
 
 def test_a_release_tells_what_was_saved_before_it_and_how_long_that_took() -> None:
-    saved = Backup(
-        id=7,
-        project="shop",
-        environment="dev",
-        release=12,
-        kind=BackupKind.DUMP,
-        state=BackupState.PROVEN,
-        place="/b/7",
-        database="shop",
-        system="1",
-        server="PostgreSQL 16.4",
-        database_bytes=10**9,
-        bytes=206_000_000,
-        manifest="ab",
-        made_by="alice",
-        started_at=BEGAN,
-        ended_at=BEGAN + timedelta(seconds=8.2),
-        proven_at=BEGAN,
-        drilled_at=BEGAN,
-        removed_at=None,
-        error=None,
-    )
-    told = "backup 7\\: dump of shop, 206.0 MB, restored and compared, at /b/7, in 8.2 s"
+    saved = replace(BACKUP, drilled_at=BEGAN)
+    told = f"backup 7\\: dump of shop, 200.0 MB, restored and compared, at {BACKUP.place}, in 10 s"
     assert f"- Saved before: {told}\n" in release_report(replace(STORY, backup=saved))
     gone = replace(saved, state=BackupState.REMOVED, removed_at=BEGAN)
     assert f"- Saved before: {told}, removed since\n" in release_report(replace(STORY, backup=gone))

@@ -1,5 +1,6 @@
 """What the runbook quotes is what Fairlead says: whoever is woken looks for these words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,7 +10,8 @@ import pytest
 from examples.stand.state import REPOSITORY
 from fairlead import errors
 from fairlead.cli.context import when
-from fairlead.cli.following import Screen, tell_outcome
+from fairlead.cli.following import tell_release
+from fairlead.cli.screen import Screen
 from fairlead.cli.watching import lines_of
 from fairlead.database.refresh.identity import Identity, check_pair
 from fairlead.database.refresh.room import Disk
@@ -30,6 +32,7 @@ from fairlead.refresh.room import words_of
 from fairlead.status import status
 from fairlead.watching import Look
 from tests.bench.pages import blocks
+from tests.unit.rows import RELEASE
 
 SHA = "1b4f0e9851971998e732078544c96b36c3d01ced"
 SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -88,7 +91,7 @@ ERRORS = (
 
 
 def test_each_quoted_message_is_one_that_fairlead_says(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_outcome(release(ReleaseState.RUNNING), Screen(quiet=False, verbose=False))
+    tell_release(release(ReleaseState.RUNNING), Screen(quiet=False, verbose=False))
     said = {
         capsys.readouterr().out.rstrip("\n"),
         *(str(error) for error in ERRORS),
@@ -104,12 +107,9 @@ def test_each_quoted_message_is_one_that_fairlead_says(capsys: pytest.CaptureFix
 
 
 def release(state: ReleaseState) -> Release:
-    return Release(
-        id=12, project="shop", environment="prod", sha=SHA, kind=ReleaseKind.RELEASE, state=state,
-        source=None, requested_by="bob", requested_via="prefect", reason="", replaces=11, origin=12,
-        request=None, started_at=SINCE, ended_at=None, error=None, requests_answered=None,
-        requests_lost=None, config_digest="", flow_run=None,
-    )  # fmt: skip
+    return replace(
+        RELEASE, environment="prod", sha=SHA, state=state, requested_by="bob", ended_at=None
+    )
 
 
 def now(*, live: bool) -> str:

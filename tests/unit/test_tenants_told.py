@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from fairlead.config.schema import Migrations
+from fairlead.config import Migrations
 from fairlead.database.presets import brings_tenants
 from fairlead.database.tenants.fast import Told, Watch, options
 from fairlead.database.tenants.inside import applied, recipe

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
+
+from fairlead.database.connect import connect
 
 LIKE = """
 select pg_encoding_to_char(d.encoding) as encoding, to_jsonb(d) as row, t.spcname as tablespace
@@ -26,9 +29,7 @@ def at(conninfo: str, database: str) -> str:
 @contextmanager
 def connected(conninfo: str, name: str, timeout: float = 0) -> Iterator[Connection[DictRow]]:
     """Every statement for itself. `timeout` is seconds for each of them."""
-    with psycopg.connect(
-        conninfo, autocommit=True, row_factory=dict_row, connect_timeout=10, application_name=name
-    ) as connection:
+    with connect(conninfo, name) as connection:
         connection.execute("select set_config('statement_timeout', %s, false)",
                            (str(int(timeout * 1000)),))  # fmt: skip
         connection.execute("set row_security = off; set idle_in_transaction_session_timeout = 0")
@@ -41,8 +42,7 @@ def elsewhere(conninfo: str, name: str, timeout: float = 0) -> Iterator[Connecti
     own = conninfo_to_dict(conninfo).get("dbname")
     first, *others = [database for database in ELSEWHERE if database != own]
     try:
-        connection = psycopg.connect(at(conninfo, first), connect_timeout=10)
-        connection.close()
+        connect(at(conninfo, first), name).close()
     except psycopg.OperationalError:
         first = others[0] if others else first
     with connected(at(conninfo, first), name, timeout) as there:
@@ -86,6 +86,12 @@ def drop(connection: Connection[DictRow], database: str) -> None:
     connection.execute(
         sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database))
     )
+
+
+def stamp_of(now: datetime) -> str:
+    """For a name beside it: one may follow within the second."""
+    utc = now.astimezone(UTC)
+    return f"{utc:%Y%m%dT%H%M%S}{utc.microsecond // 1000:03}"
 
 
 def fitted(database: str, suffix: str) -> str:

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import psycopg
 from psycopg import Connection
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from fairlead.config import Check, Config
 from fairlead.database.checks.assertions import untrue
 from fairlead.database.checks.catalog import broken
 from fairlead.database.checks.rows import Counts, count_rows, lost_rows
+from fairlead.database.connect import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,7 @@ def _reading(conninfo: str, config: Config) -> Iterator[Connection[DictRow]]:
         "lock_timeout": f"{round(config.migrations.lock_timeout * 1000)}",
         "statement_timeout": f"{round(config.migrations.timeout * 1000)}",
     }
-    with psycopg.connect(
-        conninfo,
-        application_name="fairlead checks",
-        connect_timeout=10,
-        row_factory=dict_row,
-        autocommit=True,
-    ) as connection:
+    with connect(conninfo, "fairlead checks") as connection:
         for name, value in settings.items():
             connection.execute("select set_config(%s, %s, false)", (name, value))
         yield connection

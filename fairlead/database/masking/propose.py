@@ -8,7 +8,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow
 
 from fairlead.config import MaskingRule
-from fairlead.config.schema import LARGE_OBJECTS
+from fairlead.config.masking import LARGE_OBJECTS
 from fairlead.database.masking.candidates import KEEP, candidates
 from fairlead.database.masking.catalog import Catalog, Column, Place, Table
 from fairlead.database.masking.catalog import written as named

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg import Connection
-from psycopg.conninfo import make_conninfo
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
+from fairlead.database.connect import connect
 from fairlead.database.masking.catalog import settle
 from fairlead.errors import DatabaseUnreachable, NotReadOnly
 from fairlead.store.database import address, first_line
@@ -35,11 +35,7 @@ def reading(
 @contextmanager
 def _connected(environment: str, conninfo: str) -> Iterator[Connection[DictRow]]:
     try:
-        connection = psycopg.connect(
-            make_conninfo(conninfo, application_name="fairlead masking", connect_timeout=10),
-            autocommit=True,
-            row_factory=dict_row,
-        )
+        connection = connect(conninfo, "fairlead masking")
     except psycopg.Error as error:
         why = first_line(error)
         raise DatabaseUnreachable(environment, address(conninfo), why) from error

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fairlead.config import MaskingRule
-from fairlead.config.schema import LARGE_OBJECTS
+from fairlead.config.masking import LARGE_OBJECTS
 from fairlead.database.masking.catalog import Catalog, Column, Place, written
 
 Rules = Mapping[Place, MaskingRule]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import psycopg
 from psycopg import Connection, sql
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from pydantic import SecretStr
 
 from fairlead.config import MaskingRule
+from fairlead.database.connect import connect
 from fairlead.database.masking.catalog import settle
 from fairlead.database.masking.definitions import definitions
 from fairlead.database.masking.expressions import meanings
@@ -39,9 +40,7 @@ def salts(key: SecretStr, rules: Iterable[MaskingRule]) -> dict[str, str]:
 def masking(conninfo: str, settings: dict[str, str]) -> Iterator[Connection[DictRow]]:
     """Every statement for itself; `settings` are handed over as bound parameters. What a crash
     loses of a copy is made again with it."""
-    with psycopg.connect(
-        conninfo, autocommit=True, row_factory=dict_row, connect_timeout=10, application_name=NAME
-    ) as connection:
+    with connect(conninfo, NAME) as connection:
         settle(connection, synchronous_commit="off", jit="off", **settings)
         yield connection
 

@@ -7,7 +7,7 @@ filled again. Not UPDATE and VACUUM FULL: that keeps old rows while anybody has 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -54,6 +54,11 @@ class Plan:
 def plans_of(catalog: Catalog, matched: Matched) -> list[Plan]:
     """Of the tables that are changed."""
     return [made for table in catalog.tables if (made := plan(table, matched))]
+
+
+def written_again(plans: Iterable[Plan]) -> list[TableName]:
+    """Of these the rows are there twice for a time, once all have arrived."""
+    return [one.place for one in plans if not one.arriving and not one.emptied]
 
 
 def plan(table: Table, matched: Matched) -> Plan | None:

@@ -1,18 +1,11 @@
 """What the databases of a refresh are called; pure. What a dead one left is found by these."""
 
 import re
-from datetime import UTC, datetime
 
 from fairlead.database.backup.beside import fitted
 
 MADE, KEPT, REHEARSED = "_refreshed_", "_before_refresh_", "_rehearsed_"
 STAMP = re.compile(r"\d{8}T\d{9}")
-
-
-def stamp_of(now: datetime) -> str:
-    """One may follow within the second."""
-    utc = now.astimezone(UTC)
-    return f"{utc:%Y%m%dT%H%M%S}{utc.microsecond // 1000:03}"
 
 
 def made_name(database: str, stamp: str) -> str:

@@ -1,9 +1,12 @@
 """Whether the new database finds room: on the server's disk, as far as the server can be asked."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from psycopg import Connection, Error, sql
 from psycopg.rows import DictRow
+
+from fairlead.database.masking.statements import TableName
 
 MARGIN = 1.2
 RESERVE = 0.05  # of the disk
@@ -16,19 +19,28 @@ from pg_database d join pg_tablespace t on t.oid = d.dattablespace where d.datna
 """
 # Asked every second: one table for all of them, so that the catalog does not grow.
 TABLE = "create temporary table if not exists fairlead_df (line text) on commit delete rows"
+# What a partitioned table holds is its partitions'.
 LARGEST = """
-select coalesce(max(pg_total_relation_size(oid)), 0)::bigint as bytes from pg_class
-where relkind in ('r', 'm') and oid >= 16384
+select coalesce(max(pg_table_size(c.oid) + held.bytes), 0)::bigint as bytes
+from unnest(%s::text[], %s::text[]) as wanted (schema, name)
+  join pg_namespace n on n.nspname = wanted.schema
+  join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+  cross join lateral (
+    select coalesce(sum(pg_table_size(relid)), 0) as bytes
+    from pg_partition_tree(c.oid) where isleaf
+  ) held
 """
 
 
-def needed(source_bytes: int, largest_bytes: int) -> int:
-    """While the largest table is masked it is there twice."""
-    return round((source_bytes + largest_bytes) * MARGIN)
+def needed(source_bytes: int, twice_bytes: int) -> int:
+    """`twice_bytes` are there twice for a time."""
+    return round((source_bytes + twice_bytes) * MARGIN)
 
 
-def largest_table(connection: Connection[DictRow]) -> int:
-    row = connection.execute(LARGEST).fetchone()
+def largest_of(connection: Connection[DictRow], tables: Collection[TableName]) -> int:
+    """In bytes."""
+    schemas, names = [schema for schema, _ in tables], [name for _, name in tables]
+    row = connection.execute(LARGEST, (schemas, names)).fetchone()
     assert row is not None
     return int(row["bytes"])
 
