@@ -16,21 +16,31 @@ def begin(command: List[str]) -> None:
 
 
 def execute(command: List[str], manage: str, attempts: int) -> None:
-    """Raises SystemExit where the command ends so. Every migration of the shared schema commits by
-    itself, so where one waits for a lock in vain the command is run again."""
+    """Raises SystemExit where the command ends so."""
+    from django.core.management import execute_from_command_line
+
+    arguments = command[command.index(manage) :]
+    if "migrate_schemas" in arguments:
+        _migrate(arguments, attempts)
+    else:
+        execute_from_command_line(arguments)
+
+
+def _migrate(arguments: List[str], attempts: int) -> None:
+    """The shared schema, whose every migration commits by itself: where one waits for a lock in
+    vain the command is run again."""
     from django.core.management import execute_from_command_line
 
     public = project.public()
     project.enter(public)
     found = applied.read(project.connection(), [public.schema])
     had = found.get(public.schema, applied.NOTHING)
-    again = attempts if "migrate_schemas" in command else 1
-    for number in range(1, again + 1):
+    for number in range(1, attempts + 1):
         try:
             with graph.table_known(had.has_table):
-                execute_from_command_line(command[command.index(manage) :])
+                execute_from_command_line(arguments)
         except Exception as error:
-            if code_of(error) not in BUSY or number == again:
+            if code_of(error) not in BUSY or number == attempts:
                 raise
             time.sleep(Ledger.pause(number))
         else:
