@@ -1,6 +1,6 @@
 """Run one flow in this process: `python -m flows NAME`, its parameters as JSON on standard input.
 
-This is how `fairlead release` runs it where no Prefect API is configured.
+This is how `fairlead release` runs it where no Prefect API is configured, or --in-process says so.
 """
 
 import json
@@ -8,8 +8,16 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 from prefect import Flow
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
 
 from flows.promote import promote
 from flows.prune import prune
@@ -32,6 +40,16 @@ FLOWS: dict[str, Flow[..., Any]] = {
 UNWATCHED: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
 
 
+# A release is possible when no API is configured or the configured one is away.
+OWN_API: dict[Any, Any] = {
+    PREFECT_API_URL: None,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True,
+    PREFECT_SERVER_ANALYTICS_ENABLED: False,
+    # The first time it makes its database, which takes 20 s on a small machine: its usual limit.
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 180,
+}
+
+
 def run(name: str, parameters: Mapping[str, Any]) -> int:
     """The exit code: 0 when the flow completed."""
     with temporary_settings(updates=UNWATCHED):
@@ -39,5 +57,16 @@ def run(name: str, parameters: Mapping[str, Any]) -> int:
     return 0 if state.is_completed() else 1
 
 
+def _answers() -> bool:
+    """Whether a configured API does."""
+    api = PREFECT_API_URL.value()
+    try:
+        return bool(api) and httpx.get(f"{api}/health", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1], json.load(sys.stdin)))
+    parameters = json.load(sys.stdin)
+    with temporary_settings(updates={} if _answers() else OWN_API):
+        sys.exit(run(sys.argv[1], parameters))

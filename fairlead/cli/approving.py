@@ -26,16 +26,15 @@ def approve(ctx: click.Context, /, release: int, reason: str, as_json: bool) -> 
     with project(ctx) as opened:
         approval = _decide(opened, release, Decision.APPROVED, reason)
         from fairlead.cli import following  # noqa: PLC0415
-        from fairlead.cli.starting import Started, Submitted, start  # noqa: PLC0415
+        from fairlead.cli.starting import Child, Started, Submitted, start  # noqa: PLC0415
 
         if approval.suspended:
             _resume(approval, approval.suspended)
             started: Started = Submitted(approval.suspended)
         else:
             given = dict(approval.parameters)
-            started = start(
-                "release", given["environment"], given, ctx.obj["config"], in_process=True
-            )
+            child = Child("release", ctx.obj["config"])
+            started = start("release", given["environment"], given, child)
         find = partial(opened.store.releases.get, release)
         waited = following.release(opened, find, approved=True)
         code = following.follow(waited, started, as_json=as_json, verbose=ctx.obj["verbose"])

@@ -54,11 +54,12 @@ def run(
 ) -> None:
     """Give ENVIRONMENT the data that its `refresh` in the config names, masked."""
     from fairlead.cli import following  # noqa: PLC0415
-    from fairlead.cli.starting import start  # noqa: PLC0415
+    from fairlead.cli.starting import beginning, start  # noqa: PLC0415
     from fairlead.refresh.frame import wanted  # noqa: PLC0415
 
-    with project(ctx) as opened:
-        wanted(opened, environment, source)  # says no here, before anything is started
+    ready = beginning("refresh", ctx.obj["config"], in_process=in_process)
+    with ready as child, project(ctx) as opened:
+        wanted(opened, environment, source)  # says no here, before anything is begun
         request = str(uuid.uuid4())
         given = {
             "environment": environment,
@@ -67,7 +68,7 @@ def run(
             "requested_by": getpass.getuser(),
             "request_id": request,
         }
-        started = start("refresh", environment, given, ctx.obj["config"], in_process=in_process)
+        started = start("refresh", environment, given, child)
         ours = following.refresh(opened, partial(opened.store.refreshes.of_request, request))
         ctx.exit(following.follow(ours, started, as_json=as_json, verbose=ctx.obj["verbose"]))
 

@@ -2,8 +2,9 @@
 
 import getpass
 import uuid
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,9 @@ from fairlead.cli.context import as_json, print_json, project
 from fairlead.cli.failing import echo
 from fairlead.model import Request, parse_sha
 from fairlead.project import Project
+
+if TYPE_CHECKING:
+    from fairlead.cli.starting import Child
 
 wait = click.option(
     "--wait", "wait_minutes", type=click.FloatRange(0, 1440), default=0, metavar="MINUTES",
@@ -56,13 +60,14 @@ def release(
     **given: Any,
 ) -> None:
     """Bring the commit SHA to ENVIRONMENT."""
-    with project(ctx) as opened:
+    if dry_run:
+        with project(ctx) as opened:
+            _dry_run(opened, Request(environment, parse_sha(sha)), as_json)
+        return
+    with _beginning(ctx, "release", in_process) as child, project(ctx) as opened:
         opened.config.environment(environment)
         parse_sha(sha)
-        if dry_run:
-            _dry_run(opened, Request(environment, sha), as_json)
-            return
-        _run(ctx, opened, "release", environment, in_process, as_json, {"sha": sha, **given})
+        _run(ctx, opened, "release", environment, child, as_json, {"sha": sha, **given})
 
 
 @click.command()
@@ -89,13 +94,15 @@ def promote(
     """Bring what runs in SOURCE to TARGET: the same commit, the same digests."""
     from fairlead.promotion import promoted  # noqa: PLC0415
 
-    with project(ctx) as opened:
-        sha = promoted(opened, source, target).sha
-        if dry_run:
+    if dry_run:
+        with project(ctx) as opened:
+            sha = promoted(opened, source, target).sha
             _dry_run(opened, Request(target, sha, source=source), as_json)
-            return
+        return
+    with _beginning(ctx, "release", in_process) as child, project(ctx) as opened:
+        sha = promoted(opened, source, target).sha
         parameters = {"sha": sha, "source": source, **given}
-        _run(ctx, opened, "release", target, in_process, as_json, parameters)
+        _run(ctx, opened, "release", target, child, as_json, parameters)
 
 
 @click.command()
@@ -114,9 +121,9 @@ def rollback(
     """Have ENVIRONMENT run what it ran before, with the config of then. The database stays."""
     from fairlead.going_back import way_back  # noqa: PLC0415
 
-    with project(ctx) as opened:
-        way_back(opened, environment, given["sha"])  # says no here, before anything is started
-        _run(ctx, opened, "rollback", environment, in_process, as_json, given)
+    with _beginning(ctx, "rollback", in_process) as child, project(ctx) as opened:
+        way_back(opened, environment, given["sha"])  # says no here, before anything is begun
+        _run(ctx, opened, "rollback", environment, child, as_json, given)
 
 
 def _dry_run(opened: Project, request: Request, as_json: bool) -> None:
@@ -130,12 +137,20 @@ def _dry_run(opened: Project, request: Request, as_json: bool) -> None:
         echo(line)
 
 
+def _beginning(
+    ctx: click.Context, flow: str, in_process: bool
+) -> AbstractContextManager["Child | None"]:
+    from fairlead.cli.starting import beginning  # noqa: PLC0415
+
+    return beginning(flow, ctx.obj["config"], in_process=in_process)
+
+
 def _run(
     ctx: click.Context,
     opened: Project,
     flow: str,
     environment: str,
-    in_process: bool,
+    child: "Child | None",
     as_json: bool,
     parameters: dict[str, Any],
 ) -> None:
@@ -150,6 +165,6 @@ def _run(
         "requested_by": getpass.getuser(),
         "request_id": request,
     }
-    started = start(flow, environment, asked, ctx.obj["config"], in_process=in_process)
+    started = start(flow, environment, asked, child)
     ours = following.release(opened, partial(opened.store.releases.of_request, request))
     ctx.exit(following.follow(ours, started, as_json=as_json, verbose=ctx.obj["verbose"]))

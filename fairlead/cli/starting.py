@@ -8,18 +8,12 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any, Protocol, cast
 
 from fairlead.errors import PrefectUnreachable
 
-# An empty URL is none, also where the profile has one.
-OWN_API = {
-    "PREFECT_API_URL": "",
-    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # The first time it makes its database, which takes 20 s on a small machine: its usual limit.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-}
 PATIENCE = 20  # seconds without a worker before we say so
 
 
@@ -38,14 +32,28 @@ class Started(Protocol):
         """Ctrl-C was pressed here; what that means for the release."""
 
 
+@contextmanager
+def beginning(flow: str, config: str | None, *, in_process: bool) -> Iterator["Child | None"]:
+    """The process that will run the flow, where it runs here: it gets ready, which takes two
+    seconds, while the block finds out whether it is to be started. One that was not ends."""
+    if not in_process and configured_api():
+        yield None
+        return
+    child = Child(flow, config)
+    try:
+        yield child
+    finally:
+        child.give_up()
+
+
 def start(
-    flow: str, environment: str, parameters: dict[str, Any], config: str | None, *, in_process: bool
+    flow: str, environment: str, parameters: dict[str, Any], child: "Child | None"
 ) -> Started:
-    """Raises PrefectUnreachable."""
-    api = configured_api()
-    if api and not in_process:
-        return submit(api, f"{flow}/{environment}", parameters)
-    return Child(flow, parameters, config, own_api=not (api and _answers(api)))
+    """In the process of `beginning`, or at the configured API. Raises PrefectUnreachable."""
+    if child is not None:
+        child.begin(parameters)
+        return child
+    return submit(str(configured_api()), f"{flow}/{environment}", parameters)
 
 
 def configured_api() -> str | None:
@@ -65,15 +73,6 @@ def configured_auth() -> str | None:
 
     auth = get_current_settings().api.auth_string
     return auth.get_secret_value() if auth else None
-
-
-def _answers(api: str) -> bool:
-    import httpx  # noqa: PLC0415
-
-    try:
-        return httpx.get(f"{api}/health", timeout=5).is_success
-    except httpx.HTTPError:
-        return False
 
 
 class Submitted:
@@ -146,32 +145,34 @@ class Child:
     """The flow in a process of its own, so that Ctrl-C reaches this one and the flow can put
     things back. Its parameters go through standard input, what it prints into a file.
 
-    With `own_api` it brings up Prefect's API for itself alone: a release is possible when the
-    configured one is away.
+    flows/__main__.py says which API of Prefect it uses.
     """
 
     ends_with_us = True
 
-    def __init__(
-        self, flow: str, parameters: dict[str, Any], config: str | None, *, own_api: bool
-    ) -> None:
+    def __init__(self, flow: str, config: str | None) -> None:
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 it lives as long as this
-        environ = {
-            **os.environ,
-            **({"FAIRLEAD_CONFIG": config} if config else {}),
-            **(OWN_API if own_api else {}),
-        }
         self._process = subprocess.Popen(  # noqa: S603 our own module
             [sys.executable, "-m", "flows", flow],
             stdin=subprocess.PIPE,
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=environ,
+            env={**os.environ, **({"FAIRLEAD_CONFIG": config} if config else {})},
         )
+        self._begun = False
+
+    def begin(self, parameters: dict[str, Any]) -> None:
         assert self._process.stdin is not None
+        self._begun = True
         self._process.stdin.write(json.dumps(parameters).encode())
         self._process.stdin.close()
+
+    def give_up(self) -> None:
+        """Have it end where it has not begun."""
+        if not self._begun:
+            self._process.kill()
+            self._process.communicate()
 
     def ended(self) -> str | None:
         code = self._process.poll()
