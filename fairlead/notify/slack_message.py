@@ -7,7 +7,8 @@ from typing import Any
 
 from fairlead.model import ReleaseState, duration
 from fairlead.notify.model import Notice
-from fairlead.notify.mrkdwn import code, code_block, lines_of, link, message, one_line, section
+from fairlead.notify.mrkdwn import code, code_block, link, message, one_line, section
+from fairlead.plain import lines_of
 
 FAILURES = frozenset({ReleaseState.FAILED, ReleaseState.ROLLED_BACK, ReleaseState.ROLLBACK_FAILED})
 LINES = 3  # of an error and of a log; the thread has the rest

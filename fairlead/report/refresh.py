@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fairlead.model import Phase, Refresh, RefreshState, duration, size
-from fairlead.notify.mrkdwn import lines_of
+from fairlead.plain import lines_of
 from fairlead.report.markdown import fenced, moment, table, text
 from fairlead.report.rehearsal import rehearsed
 

@@ -12,8 +12,8 @@ from fairlead.model import (
     StepName,
     duration,
 )
-from fairlead.notify.mrkdwn import lines_of
 from fairlead.notify.slack_message import FAILURES, OUTCOMES
+from fairlead.plain import lines_of
 from fairlead.report.markdown import fenced, link, moment, table, text
 from fairlead.report.preview import preview_markdown
 from fairlead.report.story import Story

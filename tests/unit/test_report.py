@@ -84,7 +84,9 @@ LINKS = """\
 
 def test_a_release_tells_what_was_saved_before_it_and_how_long_that_took() -> None:
     saved = replace(BACKUP, drilled_at=BEGAN)
-    told = f"backup 7\\: dump of shop, 200.0 MB, restored and compared, at {BACKUP.place}, in 10.0 s"
+    told = (
+        f"backup 7\\: dump of shop, 200.0 MB, restored and compared, at {BACKUP.place}, in 10.0 s"
+    )
     assert f"- Saved before: {told}\n" in release_report(replace(STORY, backup=saved))
     gone = replace(saved, state=BackupState.REMOVED, removed_at=BEGAN)
     assert f"- Saved before: {told}, removed since\n" in release_report(replace(STORY, backup=gone))
