@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python -m
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo stand demo-down test check audit faults reference constraints clean
+.PHONY: help install demo stand demo-down test check audit bench faults reference constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ check: install audit ## all that a reviewer would run: format, lint, types, impo
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) pytest -n 3 --dist loadgroup $(PYTEST)
+
+bench: install ## what Fairlead costs beside doing without it; into benchmarks/results
+	$(RUN) benchmarks
 
 faults: install ## every step of a release under every fault; into benchmarks/results/faults.md
 	$(RUN) benchmarks.faults

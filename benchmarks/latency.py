@@ -11,7 +11,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,22 +20,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.machine import machine, middle, today
-from examples.stand.containers import stop_service
+from benchmarks.stand import ground
 from examples.stand.engine import ensure_engine
-from examples.stand.images import ensure_images
-from examples.stand.postgres import create_database, start_postgres
-from examples.stand.prefect_server import (
-    client_environment,
-    start_prefect_server,
-    stop_prefect_server,
-)
-from examples.stand.registry import start_registry
-from examples.stand.state import State
 from fairlead.model import Release
-from fairlead.store import schema
-from tests.bench.bench import Bench, free_port
 from tests.bench.github import REPOSITORY, SECRET, Running, receiving, release
-from tests.bench.images import base_image
 from tests.bench.prefect import Stage, staged
 
 RESULTS = Path(__file__).parent / "results" / "latency.md"
@@ -156,30 +143,8 @@ def running(stage: Stage, command: Sequence[str], environ: Mapping[str, str]) ->
 @contextmanager
 def ready() -> Iterator[tuple[Stage, Running]]:
     """A project of one service with its worker pool and receiver, taken away afterwards."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as cleared:  # the folder goes last
-        state, name = State(Path(folder) / "stand"), f"bench-{uuid.uuid4().hex[:8]}"
-        engine = ensure_engine(print)
-        images = ensure_images(engine, print)
-        postgres = start_postgres(engine, images.postgres, print, state=state, name=f"{name}-pg")
-        cleared.callback(stop_service, engine, f"{name}-pg")
-        registry = start_registry(engine, images.registry, print, name=f"{name}-registry")
-        cleared.callback(stop_service, engine, f"{name}-registry")
-        database = create_database(postgres, "prefect", role="prefect", password="prefect")
-        server = start_prefect_server(database, print, port=free_port(), state=state)
-        cleared.callback(stop_prefect_server, state)
-        store = create_database(postgres, "store", role="store", password="store")
-        schema.migrate(store)
-        bench = Bench(
-            project=f"b{name[-7:]}",
-            folder=Path(folder),
-            engine=engine,
-            registry=registry.address,
-            base=base_image(engine, images.python),
-            store_url=store,
-            proxy_image=images.caddy,
-            port=free_port(),
-            environ={**client_environment(server, state), "WEBHOOK_SECRET": SECRET},
-        )
+    with ground() as below, ExitStack() as cleared:
+        bench = below.bench(environ={"WEBHOOK_SECRET": SECRET})
         cleared.callback(bench.clean)
         rules = {
             "secrets": ["env:WEBHOOK_SECRET"],
@@ -187,10 +152,12 @@ def ready() -> Iterator[tuple[Stage, Running]]:
             "environments": [bench.project],
         }
         stage = cleared.enter_context(
-            staged(bench, server, Path(folder) / "stage", {"dispatch": rules})
+            staged(bench, below.prefect, below.state.folder("stage"), {"dispatch": rules})
         )
         environ = {**os.environ, **bench.environ}
-        receiver = cleared.enter_context(receiving(bench.folder, store, server.api_url, environ))
+        receiver = cleared.enter_context(
+            receiving(bench.folder, below.store, below.prefect.api_url, environ)
+        )
         yield stage, receiver
 
 

@@ -565,6 +565,7 @@ class JobFailed(FailedWithLog):
     """A command of a one-off container ended with another code than 0, or did not end in time."""
 
     def __init__(self, command: Sequence[str], why: str, tail: Sequence[str]) -> None:
+        self.why = why
         super().__init__(
             f"`{' '.join(command)}` {why}.",
             tail,

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fairlead.config import Config, Host
-from fairlead.database.migrate import chosen
-from fairlead.database.pending import pending
-from fairlead.database.presets import Choice
+from fairlead.database.asking import Asked, ask
 from fairlead.database.preview.clone import NoClone, check_may_make
 from fairlead.database.preview.judge import Finding, digest, headline, unsafe
 from fairlead.database.preview.look import Container, look_ahead, programs_to_copy
@@ -26,16 +24,16 @@ NOBODY_KNOWS = "nobody knows what the project's own commands would change"
 Say = Callable[[str], None]
 
 
-def plan(project: Project, site: Site, target: Target, choice: Choice, say: Say) -> Plan:
+def plan(project: Project, site: Site, target: Target, asked: Asked, say: Say) -> Plan:
     """What is pending, and what it would do. Changes nothing but a scratch database of its own.
 
     Raises JobFailed, DatabaseUnreachable, CannotSave, LinterMissing.
     """
-    if not choice.commands:
+    if not asked.choice.commands:
         return Plan(anything=False)
-    if not choice.django:
+    found = asked.pending
+    if found is None:
         return Plan(anything=None)
-    found = pending(site, target, say)
     if not found.anything:
         return Plan(anything=False, pending=found)
     with _way(project, target) as conninfo:
@@ -49,7 +47,7 @@ def plan_release(run: Run, step: StepLog) -> None:
     site, target = run.sites[0], run.running_target
     if asks_image(target.config):
         prepare(site, target)
-    run.plan = made = plan(run.project, site, target, run.choice, step.say)
+    run.plan = made = plan(run.project, site, target, run.ask(step.say), step.say)
     if made.preview is None or made.pending is None:
         step.detail = NOTHING if made.anything is False else NOBODY_KNOWS
         return
@@ -108,7 +106,7 @@ def plan_before_release(project: Project, request: Request, say: Say) -> Plan:
     try:
         if asks_image(target.config):
             prepare(site, target)
-        return plan(project, site, target, chosen(site, target), say)
+        return plan(project, site, target, ask(site, target, say), say)
     finally:
         site.close()
 

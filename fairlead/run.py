@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from fairlead.config import Config, Environment
 from fairlead.courier import Courier
+from fairlead.database.asking import Asked, ask
 from fairlead.database.checks.look import Before
-from fairlead.database.migrate import chosen
 from fairlead.database.presets import Choice
 from fairlead.database.preview.plan import Plan
 from fairlead.database.written import Written
@@ -102,7 +102,7 @@ class Run:
         self.applied: list[str] = []
         self.plan: Plan | None = None
         self.before: Before | None = None
-        self._choice: Choice | None = None
+        self._asked: Asked | None = None
         self.well_before = False
         self.touched = False  # something outside the store may have been changed
         self.migrated = False  # the database too
@@ -132,13 +132,16 @@ class Run:
         """False also where nobody knows."""
         return self.plan is not None and self.plan.anything is False
 
+    def ask(self, say: Callable[[str], None]) -> Asked:
+        """The image, once, how the database is migrated. Raises PresetUnfit, JobFailed."""
+        if self._asked is None:
+            self.sites[0].have_network()
+            self._asked = ask(self.sites[0], self.running_target, say)
+        return self._asked
+
     @property
     def choice(self) -> Choice:
-        """How the database is migrated; asks the image once. Raises PresetUnfit, JobFailed."""
-        if self._choice is None:
-            self.sites[0].have_network()
-            self._choice = chosen(self.sites[0], self.running_target)
-        return self._choice
+        return self.ask(lambda _: None).choice
 
     def aim(self, images: dict[str, Image]) -> None:
         """From now on the release is these images, and what it goes back to is known."""

@@ -1,8 +1,8 @@
 """Makes the images from Debian packages, for machines that cannot pull from a registry.
 
-Two root file systems by mmdebstrap, one for applications and their proxy, one for services; on the
-second, two images without files of their own give the registry and PostgreSQL the entry points
-of the public images. Tags name the recipe, so a changed recipe makes new images.
+Two root file systems by mmdebstrap, one for applications and their proxy, one for services. Thin
+images on them give the registry and PostgreSQL the entry points of the public images, and bring the
+Caddy that is public: Debian's is of 2022. Tags name the recipe, so a changed one makes new images.
 """
 
 import hashlib
@@ -10,10 +10,13 @@ import io
 import os
 import shlex
 import subprocess
+import sys
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import docker
@@ -72,17 +75,21 @@ class RootFileSystem:
 
 @dataclass(frozen=True)
 class ServiceImage:
-    """A thin image on the services; `dockerfile` starts after its FROM line."""
+    """A thin image on one of them; `dockerfile` starts after its FROM line, and copies programs
+    from `programs`, each by its name there."""
 
     name: str
     base: RootFileSystem
     dockerfile: str
-    entry: Path | None = None
+    programs: Mapping[str, Path] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def reference(self) -> str:
-        entry = self.entry.read_text() if self.entry else ""
-        recipe = hashlib.sha256(repr((self.base.tag, self.dockerfile, entry)).encode())
+        contents = {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in self.programs.items()
+        }
+        recipe = hashlib.sha256(repr((self.base.tag, self.dockerfile, contents)).encode())
         return f"fairlead-stand/{self.name}:{recipe.hexdigest()[:12]}"
 
 
@@ -90,7 +97,6 @@ APP = RootFileSystem(
     name="app",
     packages=(
         "ca-certificates",
-        "caddy",
         "netcat-openbsd",
         "python-is-python3",
         "python3",
@@ -103,6 +109,12 @@ SERVICES = RootFileSystem(
     packages=("docker-registry", "postgresql-15"),
     excluded=DOCUMENTATION + QUERY_COMPILER,
     overlay=FILES / "services",
+)
+CADDY = ServiceImage(
+    name="caddy",
+    base=APP,
+    dockerfile="COPY caddy /usr/bin/caddy\n",
+    programs={"caddy": Path(sys.executable).with_name("caddy")},
 )
 REGISTRY = ServiceImage(
     name="registry",
@@ -121,7 +133,7 @@ VOLUME /var/lib/postgresql/data
 ENTRYPOINT ["postgres-entry"]
 STOPSIGNAL SIGINT
 """,
-    entry=FILES / "postgres-entry",
+    programs={"entry": FILES / "postgres-entry"},
 )
 
 
@@ -137,7 +149,7 @@ def make_all(client: docker.DockerClient, say: Say) -> None:
     say("Making images from Debian packages instead; this takes a minute or two, once")
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda root: make_root(client, root), (APP, SERVICES)))
-    for service in (REGISTRY, POSTGRES):
+    for service in (CADDY, REGISTRY, POSTGRES):
         build_service(client, service)
     say("Made the images from Debian packages")
 
@@ -167,8 +179,7 @@ def build_service(client: docker.DockerClient, service: ServiceImage) -> None:
 
 def build_context(service: ServiceImage) -> io.BytesIO:
     files = {"Dockerfile": f"FROM {service.base.reference}\n{service.dockerfile}".encode()}
-    if service.entry:
-        files["entry"] = service.entry.read_bytes()
+    files |= {name: path.read_bytes() for name, path in service.programs.items()}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in files.items():

@@ -48,7 +48,7 @@ PUBLIC = Images(
 def made_images() -> Images:
     return Images(
         python=debian_images.APP.reference,
-        caddy=debian_images.APP.reference,
+        caddy=debian_images.CADDY.reference,
         registry=debian_images.REGISTRY.reference,
         postgres=debian_images.POSTGRES.reference,
         made_here=True,
@@ -130,5 +130,5 @@ def is_present(client: docker.DockerClient, reference: str) -> bool:
 
 def describe(images: Images) -> str:
     if images.made_here:
-        return "made on this machine from Debian packages"
+        return "made on this machine from Debian packages, and Caddy from PyPI"
     return ", ".join(images.references())

@@ -41,7 +41,7 @@ class Proxy(Model):
     """Caddy, in two containers an environment and host: the proxy, and the router behind it."""
 
     image: str = "caddy:2"
-    """The image of both containers."""
+    """The image of both containers; Caddy 2.7 or newer."""
 
 
 class Route(Model):
@@ -115,7 +115,7 @@ class Service(Model):
     stop_grace: Seconds = 30
     """Seconds between SIGTERM and SIGKILL."""
     drain: Seconds = 30
-    """Seconds that requests which are under way get before SIGTERM."""
+    """Seconds that requests which are under way, and WebSockets, get before SIGTERM."""
     depends_on: tuple[Name, ...] = ()
     """Services whose containers have to be healthy before its own are started."""
 

@@ -1,11 +1,10 @@
-"""Migrating: the preset's commands in order, each in a one-off container of the exact digest."""
+"""Migrating: the preset's commands in order, in one-off containers of the exact digest."""
 
 import re
 import time
 from dataclasses import replace
 
-from fairlead.database.abilities import abilities
-from fairlead.database.presets import Abilities, Choice, brings_tenants, choose
+from fairlead.database.presets import Choice, brings_tenants
 from fairlead.database.tenants.fast import Watch, bring_tenants
 from fairlead.engine.jobs import run_job
 from fairlead.engine.site import Site
@@ -14,13 +13,6 @@ from fairlead.engine.target import Target
 # The line for each migration that is begun: Django's own, with django-tenants' prefix before it,
 # and Alembic's, where the project lets it log.
 APPLYING = re.compile(r"Applying ([\w.]+)\.\.\.|Running upgrade .*?-> ([^\s,]+)")
-
-
-def chosen(site: Site, target: Target) -> Choice:
-    """What the preset asks for, of this image. Raises PresetUnfit, JobFailed."""
-    migrations = target.config.migrations
-    asks = migrations.preset not in ("none", "command")
-    return choose(migrations, abilities(site, target) if asks else Abilities(None))
 
 
 def begun(line: str) -> str | None:
@@ -52,21 +44,20 @@ def migrate(site: Site, target: Target, choice: Choice, watch: Watch) -> bool:
         if name:
             applied(name)
 
+    if choice.django and migrations.tenants == "fast" and any(map(brings_tenants, choice.commands)):
+        heard = replace(watch, say=listen, applied=applied)
+        bring_tenants(site, target, choice.commands, heard, migrations.timeout)
+        return True
     deadline = time.monotonic() + migrations.timeout
     for command in choice.commands:
         watch.say(f"$ {' '.join(command)}")
-        left = max(1.0, deadline - time.monotonic())
-        if choice.django and migrations.tenants == "fast" and brings_tenants(command):
-            watch.say('instead, by Fairlead: only tenants that are behind (tenants = "fast")')
-            bring_tenants(site, target, replace(watch, say=listen, applied=applied), left)
-            continue
         run_job(
             site,
             target,
             target.config.migration_service,
             command,
             listen,
-            timeout=left,
+            timeout=max(1.0, deadline - time.monotonic()),
             lock_timeout=migrations.lock_timeout,
         )
     return bool(choice.commands)

@@ -123,6 +123,11 @@ class Caddy:
             raise self._error(f"reach {address[0]}:{address[1]}", str(error)) from error
 
     def _error(self, what: str, why: str) -> ProxyError:
+        if "unknown field" in why:
+            why = (
+                f"{why.rstrip()}\nIts Caddy is older than 2.7: name the image of a newer one as "
+                "proxy.image, then release again"
+            )
         return ProxyError(self._role, self._host, what, why)
 
 

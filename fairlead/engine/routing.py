@@ -19,11 +19,15 @@ FIRST_CONFIG = "etc/fairlead-caddy.json"
 SOCKET_FOLDER = "/run/fairlead"
 SOCKET = f"unix/{SOCKET_FOLDER}/router.sock"
 PATIENCE = "5s"  # a container, or the router, that is just restarting is waited for
+# New routes would cut off what is no HTTP any more (a WebSocket); it is its container's drain and
+# stop that end it. Caddy 2.7 and newer.
+STREAMS = "24h"
 FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 TO_ROUTER: Json = {
     "handler": "reverse_proxy",
     "upstreams": [{"dial": SOCKET}],
     "load_balancing": {"try_duration": PATIENCE},
+    "stream_close_delay": STREAMS,
     # New routes restart the router's server, which closes its idle connections: a request that is
     # sent on one in that moment would be lost. A new connection to its socket never is.
     "transport": {"protocol": "http", "keep_alive": {"enabled": False}, "compression": False},
@@ -148,6 +152,7 @@ def to_containers(upstreams: list[dict[str, str]]) -> Json:
             "selection_policy": {"policy": "least_conn"},
             "try_duration": PATIENCE,
         },
+        "stream_close_delay": STREAMS,
         # Shorter than the 2 s after which gunicorn closes a connection, so that no request is
         # sent on one that is being closed; and a drained container has none left.
         "transport": {"protocol": "http", "keep_alive": {"idle_timeout": "1s"}},

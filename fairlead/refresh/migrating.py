@@ -3,9 +3,9 @@
 from psycopg import Connection
 from psycopg.rows import DictRow
 
+from fairlead.database.asking import ask
 from fairlead.database.backup.beside import connected
 from fairlead.database.checks.look import look_after, look_before
-from fairlead.database.migrate import chosen
 from fairlead.database.migrate import migrate as run_migrations
 from fairlead.database.refresh.analyze import analyze
 from fairlead.database.tenants.fast import Watch
@@ -28,7 +28,7 @@ def migrate(run: Refreshing) -> None:
         run.before = look_before(run.made, seen.deployed.config)
         with run.project.open_sites(seen.deployed.config, run.environment) as (site, *_):
             site.have_network()
-            choice = chosen(site, seen.beside)
+            choice = ask(site, seen.beside, step.say).choice
             ran = run_migrations(site, seen.beside, choice, Watch(step.say, applied.append))
         run.note(migrated=applied)
         _check_reached(run)

@@ -12,10 +12,10 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
+from fairlead.database.asking import ask
 from fairlead.database.backup.beside import drop, elsewhere
 from fairlead.database.backup.swap import belongings, give
-from fairlead.database.migrate import chosen, migrate
-from fairlead.database.pending import pending
+from fairlead.database.migrate import migrate
 from fairlead.database.presets import Choice
 from fairlead.database.refresh.aim import aimed
 from fairlead.database.refresh.names import rehearsed_name
@@ -88,17 +88,12 @@ def _tried(
     with run.project.open_sites(target.config, run.environment) as (site, *_):
         site.pull([target.images[target.config.migration_service]])
         site.have_network()
-        choice = chosen(site, target)
-        here = _led(run, target, run.row.made)
-        if not choice.commands:
+        asked = ask(site, _led(run, target, run.row.made), say)
+        choice, found = asked.choice, asked.pending
+        if not choice.commands or (found is not None and not found.anything):
             return replace(result, seconds=0.0)
-        ahead: list[str] = []
-        if choice.django:
-            found = pending(site, here, say)
-            if not found.anything:
-                return replace(result, seconds=0.0)
-            # Of a project with tenants each migration is applied many times.
-            ahead = [] if found.tenants else list(map(str, found.migrations))
+        # Of a project with tenants each migration is applied many times.
+        ahead = list(map(str, found.migrations)) if found and not found.tenants else []
         with _copy(run) as copy:
             run.held.guard()
             return _timed(run, site, _led(run, target, copy), choice, result, say, ahead)

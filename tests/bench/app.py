@@ -44,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, json.dumps(dict(self.headers)))
         elif url.path == "/environment":
             self.answer(200, json.dumps(sorted(os.environ)))
+        elif url.path == "/talk":
+            self.talk()
         elif BEHAVIOUR == "blurts":
             self.answer(500, everything())
         elif BEHAVIOUR == "bug":
@@ -57,6 +59,17 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def talk(self) -> None:
+        """What a WebSocket is for a proxy: no HTTP from here on, and no end. Each line is answered
+        by the version."""
+        self.send_response(101)
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Upgrade", "lines")
+        self.end_headers()
+        while self.rfile.readline():
+            self.wfile.write(f"{VERSION}\n".encode())
+        self.close_connection = True
 
     def log_message(self, *_: object) -> None:
         pass

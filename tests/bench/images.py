@@ -22,7 +22,7 @@ def base_image(engine: docker.DockerClient, python: str) -> str:
         engine.images.get(name)
     except ImageNotFound:
         dockerfile = f'FROM {python}\nCOPY app.py /app.py\nENTRYPOINT ["python3", "/app.py"]\n'
-        _build(engine, name, {"Dockerfile": dockerfile.encode(), "app.py": APP.read_bytes()})
+        build_image(engine, name, {"Dockerfile": dockerfile.encode(), "app.py": APP.read_bytes()})
     return name
 
 
@@ -39,7 +39,7 @@ def python_with_wheels(
         "ENV PATH=/venv/bin:$PATH PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels",
     ]
     files = {f"wheels/{path.name}": path.read_bytes() for path in wheels.iterdir()}
-    _build(engine, name, {"Dockerfile": "\n".join(lines).encode(), **files})
+    build_image(engine, name, {"Dockerfile": "\n".join(lines).encode(), **files})
     return name
 
 
@@ -50,7 +50,7 @@ def push_version(
     lines = [f"FROM {base}", *(f"ENV {name}={value}" for name, value in settings.items())]
     if sha:
         lines.append(f"LABEL org.opencontainers.image.revision={sha}")
-    _build(engine, image, {"Dockerfile": "\n".join(lines).encode()})
+    build_image(engine, image, {"Dockerfile": "\n".join(lines).encode()})
     push(engine, image, image)
 
 
@@ -64,7 +64,8 @@ def push(
     return name
 
 
-def _build(engine: docker.DockerClient, name: str, files: dict[str, bytes]) -> None:
+def build_image(engine: docker.DockerClient, name: str, files: dict[str, bytes]) -> None:
+    """Of files by their path; a Dockerfile is among them."""
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
         for path, content in files.items():

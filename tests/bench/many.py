@@ -36,8 +36,10 @@ OWN = Path(sys.base_prefix) / "bin" / "python3"
 WHEN = re.compile(r"'\d{4}-\d\d-\d\d \d\d:[^']*'|(?<=pg_attver=)\d+")
 AT_ONCE = 2  # schemas that are made
 USUAL = {
-    "shared": True,
-    "tenants": True,
+    "commands": [
+        ["manage.py", "migrate_schemas", "--shared", "--fake-initial", "--noinput"],
+        ["manage.py", "migrate_schemas", "--tenant", "--noinput"],
+    ],
     "parallel": 2,
     "max_failures": 10,
     "lock_timeout": 0.5,

@@ -4,12 +4,14 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
-from fairlead.model import ReleaseState
+from fairlead.model import ReleaseState, StepName
 from tests.bench.bench import Bench, free_port
+from tests.bench.waiting import until
 
 
 class Kept:
@@ -44,6 +46,49 @@ def test_connection_of_a_client_outlives_a_release_and_a_rollback(bench: Bench) 
         assert client.ask() == "v2"
         assert bench.rollback().state is ReleaseState.SUCCEEDED
         assert client.ask() == "v1"
+
+
+class Talk:
+    """A connection that is no HTTP any more, as a WebSocket's: a line each way."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", bench.port), timeout=15)
+        self._lines = self._socket.makefile("rb")
+        asked = ["GET /talk HTTP/1.1", f"Host: {bench.project}.localhost"]
+        asked += ["Connection: Upgrade", "Upgrade: lines", "", ""]
+        self._socket.sendall("\r\n".join(asked).encode())
+        assert b" 101 " in self._lines.readline()
+        while self._lines.readline().strip():
+            pass  # headers
+
+    def say(self) -> str:
+        """The answer; empty when the other side has hung up."""
+        self._socket.sendall(b"hello\n")
+        return self._lines.readline().decode().strip()
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
+
+def test_websocket_goes_on_through_the_switch_until_its_container_has_been_drained(
+    bench: Bench,
+) -> None:
+    bench.configure(services={"web": {"drain": 3}})
+    bench.release(bench.push("v1"))
+    second = bench.push("v2")
+    with closing(Talk(bench)) as stays, closing(Talk(bench)) as leaves:
+        assert (stays.say(), leaves.say()) == ("v1", "v1")
+        with ThreadPoolExecutor(1) as pool:
+            releasing = pool.submit(bench.release, second)
+            until(lambda: bench.serves() == "v2", seconds=60)
+            assert (stays.say(), leaves.say()) == ("v1", "v1")
+            leaves.close()
+            release = releasing.result()
+        with suppress(ConnectionError):
+            assert stays.say() == ""
+    said = next(one for one in bench.steps(release.id) if one.name is StepName.RETIRE).log_tail
+    assert said == f"local: {bench.project}-dev-web-1-1 stopped, 1 requests were cut off"
 
 
 def test_application_is_told_who_asks_and_not_what_he_claims(bench: Bench) -> None:

@@ -13,6 +13,7 @@ TO_ROUTER = {
     "handler": "reverse_proxy",
     "upstreams": [{"dial": "unix//run/fairlead/router.sock"}],
     "load_balancing": {"try_duration": "5s"},
+    "stream_close_delay": "24h",
     "transport": {"protocol": "http", "keep_alive": {"enabled": False}, "compression": False},
 }
 EVERYTHING = {"handle": [TO_ROUTER], "terminal": True}
@@ -33,6 +34,7 @@ def forwarded(host: str, path: list[str] | None, *upstreams: str) -> dict[str, A
                     "selection_policy": {"policy": "least_conn"},
                     "try_duration": "5s",
                 },
+                "stream_close_delay": "24h",
                 "transport": {"protocol": "http", "keep_alive": {"idle_timeout": "1s"}},
                 "headers": {
                     "request": {

@@ -51,9 +51,28 @@ def test_each_migration_of_a_recipe_is_applied_and_what_is_not_replayed_says_why
     ]
 
 
+def test_each_command_is_said_and_only_what_it_printed_is_its_tail() -> None:
+    said = list[str]()
+    told = Told(Watch(said.append))
+    shared, tenants = ["manage.py", "migrate_schemas", "--shared"], ["migrate_schemas", "--tenant"]
+    told.take({"event": "command", "command": shared})
+    told.hear("Applying shop.0001... OK")
+    assert (told.command, list(told.tail)) == (tuple(shared), ["Applying shop.0001... OK"])
+    told.take({"event": "command", "command": tenants})
+    told.hear("no more")
+    assert list(told.tail) == ["no more"]
+    assert said == [
+        "$ manage.py migrate_schemas --shared",
+        "Applying shop.0001... OK",
+        "$ migrate_schemas --tenant",
+        'instead, by Fairlead: only tenants that are behind (tenants = "fast")',
+        "no more",
+    ]
+
+
 def test_a_lock_is_never_waited_for_longer_than_half_a_second() -> None:
-    assert options(Migrations())["lock_timeout"] == 0.5
-    assert options(Migrations(lock_timeout=0.2))["lock_timeout"] == 0.2
+    assert options(Migrations(), [])["lock_timeout"] == 0.5
+    assert options(Migrations(lock_timeout=0.2), [])["lock_timeout"] == 0.2
 
 
 def test_only_the_command_for_the_tenants_is_replaced() -> None:

@@ -1,11 +1,14 @@
 """Tenants at speed: the program inside does it, and what it tells is kept and said."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fairlead.config import Migrations
+from fairlead.database.presets import Command, brings_tenants
 from fairlead.database.tenants.inside_job import Event, run_inside
+from fairlead.engine.jobs import TAIL
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
 from fairlead.errors import JobFailed, TenantsFailed
@@ -27,10 +30,11 @@ class Watch:
     progress: Callable[[int, int], None] = lambda *_: None
 
 
-def options(migrations: Migrations) -> dict[str, Any]:
+def options(migrations: Migrations, commands: Sequence[Command]) -> dict[str, Any]:
+    """Of the program inside, for the commands that it runs or, the last of them, is run instead
+    of."""
     return {
-        "shared": False,
-        "tenants": True,
+        "commands": [list(command) for command in commands],
         "parallel": migrations.parallel,
         "max_failures": migrations.max_failures,
         "lock_timeout": min(migrations.lock_timeout, LONGEST_WAIT),
@@ -39,22 +43,25 @@ def options(migrations: Migrations) -> dict[str, Any]:
     }
 
 
-def bring_tenants(site: Site, target: Target, watch: Watch, timeout: float) -> None:
-    """All tenants at the release of `target`. Raises TenantsFailed, JobFailed."""
+def bring_tenants(
+    site: Site, target: Target, commands: Sequence[Command], watch: Watch, timeout: float
+) -> None:
+    """Run the commands but for the last, which brings the tenants: all of them to the release of
+    `target`, in the same container. Raises TenantsFailed, JobFailed."""
     told = Told(watch)
     try:
         run_inside(
             site,
             target,
             "migrate",
-            options(target.config.migrations),
+            options(target.config.migrations, commands),
             told=told.take,
-            say=watch.say,
+            say=told.hear,
             timeout=timeout,
         )
     except JobFailed as error:
         if told.end is None:
-            raise
+            raise JobFailed(told.command, error.why, told.tail) from error
         end = told.end
         raise TenantsFailed(end["failed"], end["left"], end["stopped"]) from error
     finally:
@@ -63,15 +70,19 @@ def bring_tenants(site: Site, target: Target, watch: Watch, timeout: float) -> N
 
 @dataclass
 class Told:
-    """What was told so far."""
+    """What was told so far: of `command`, which runs now, the last lines."""
 
     watch: Watch
+    command: Command = ()
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
     end: Event | None = None
     _kept: list[TenantMigration] = field(default_factory=list)
     _said: int = 0
 
     def take(self, event: Event) -> None:
         match event["event"]:
+            case "command":
+                self._begin(tuple(event["command"]))
             case "begun":
                 self.watch.say(
                     f"tenants: {event['behind']} behind, in {event['states']} states; "
@@ -88,6 +99,18 @@ class Told:
                 self._tenant(event)
             case "ended":
                 self.end = event
+
+    def hear(self, line: str) -> None:
+        """A line of the log."""
+        self.tail.append(line)
+        self.watch.say(line)
+
+    def _begin(self, command: Command) -> None:
+        self.command = command
+        self.tail.clear()
+        self.watch.say(f"$ {' '.join(command)}")
+        if brings_tenants(command):
+            self.watch.say('instead, by Fairlead: only tenants that are behind (tenants = "fast")')
 
     def flush(self) -> None:
         kept, self._kept = self._kept, []

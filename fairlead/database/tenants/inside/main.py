@@ -7,6 +7,7 @@ import sys
 from typing import Sequence
 
 from . import project
+from .asking import ask
 from .planning import plan
 from .remembering import remember
 
@@ -14,6 +15,8 @@ from .remembering import remember
 def main(arguments: Sequence[str]) -> int:
     mode, options, manage = arguments
     given = json.loads(options)
+    if mode == "ask":
+        return ask(manage, **given)
     project.set_up(manage, given.get("database", ""))
     if mode == "plan":
         return plan()
@@ -29,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         return preview(**given)
     from .migrating import migrate
 
-    return migrate(**given)
+    return migrate(manage, **given)
 
 
 def run() -> None:

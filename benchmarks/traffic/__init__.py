@@ -1,0 +1,1 @@
+"""Releases and rollbacks, one after the other, under traffic of every kind."""
