@@ -17,6 +17,7 @@ from fairlead.database.checks.look import Before
 from fairlead.database.presets import Choice
 from fairlead.database.preview.plan import Plan
 from fairlead.database.written import Written
+from fairlead.engine.at_once import at_once
 from fairlead.engine.outside import Outside, Probe
 from fairlead.engine.site import Site
 from fairlead.engine.target import Target
@@ -180,6 +181,16 @@ class Run:
             self.project, log, partial(self.store.steps.end, self.release.id, name, attempt)
         ):
             yield log
+
+    @contextmanager
+    def clearing(self, step: StepLog) -> Iterator[None]:
+        """What fails in an environment that ran nothing before leaves nothing there."""
+        try:
+            yield
+        except BaseException:
+            if self.previous is None:
+                at_once(lambda site: site.clear(step.say), self.sites)
+            raise
 
     def end(self) -> None:
         """Write the outcome, unless `record` has."""

@@ -2,7 +2,6 @@
 
 from prefect import task
 
-from fairlead.engine.at_once import at_once
 from fairlead.model import StepName
 from fairlead.run import Run
 from fairlead.verifying import verify
@@ -20,10 +19,5 @@ def check_data(run: Run) -> None:
 
 @task(**task_of("check_data"))
 def _check_data(run: Run) -> None:
-    with run.step(StepName.CHECK_DATA) as step:
-        try:
-            verify(run, step)
-        except BaseException:
-            if run.previous is None:
-                at_once(lambda site: site.clear(step.say), run.sites)
-            raise
+    with run.step(StepName.CHECK_DATA) as step, run.clearing(step):
+        verify(run, step)

@@ -12,7 +12,6 @@ from prefect.exceptions import PrefectException
 
 from fairlead.database.migrate import migrate as run_migrations
 from fairlead.database.tenants.fast import Watch
-from fairlead.engine.at_once import at_once
 from fairlead.model import StepName, TenantMigration
 from fairlead.run import Run
 from fairlead.undoing import remember_after, remember_before
@@ -34,7 +33,7 @@ def migrate(run: Run) -> None:
         clean = [replace(one, error=run.redact(one.error)) for one in told]
         run.store.tenants.keep(run.release.id, clean)
 
-    with run.step(StepName.MIGRATE) as step:
+    with run.step(StepName.MIGRATE) as step, run.clearing(step):
         remember(run)
         remember_before(run, step.say)
         run.touched, run.migrated = True, bool(run.choice.commands)
@@ -43,8 +42,6 @@ def migrate(run: Run) -> None:
             ran = run_migrations(run.sites[0], run.running_target, run.choice, watch)
         except BaseException:
             step.detail = _what_was_begun(run.applied)
-            if run.previous is None:
-                at_once(lambda site: site.clear(step.say), run.sites)
             raise
         finally:
             remember_after(run)

@@ -2,7 +2,6 @@
 
 from prefect import task
 
-from fairlead.engine.at_once import at_once
 from fairlead.model import StepName
 from fairlead.previewing import plan_release
 from fairlead.run import Run
@@ -17,10 +16,5 @@ def plan_migrations(run: Run) -> None:
     Raises MigrationsUnsafe, PresetUnfit, JobFailed, DatabaseUnreachable, CannotSave, LinterMissing,
     ImageNotPulled.
     """
-    with run.step(StepName.PLAN_MIGRATIONS) as step:
-        try:
-            plan_release(run, step)
-        except BaseException:
-            if run.previous is None:
-                at_once(lambda site: site.clear(step.say), run.sites)
-            raise
+    with run.step(StepName.PLAN_MIGRATIONS) as step, run.clearing(step):
+        plan_release(run, step)

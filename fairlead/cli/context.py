@@ -66,15 +66,3 @@ def when(moment: datetime | None, *, seconds: bool = True) -> str:
     """In the reader's own time zone."""
     shape = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
     return moment.astimezone().strftime(shape) if moment else ""
-
-
-def took(seconds: float | None) -> str:
-    """`4.2 s`, `3 min 05 s`, `2 h 07 min`."""
-    if seconds is None:
-        return ""
-    if round(seconds, 1) < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -4,15 +4,15 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from fairlead.cli.context import as_json, print_json, project, when
 from fairlead.cli.failing import echo
-from fairlead.errors import DispatchNotConfigured, PortTaken
+from fairlead.cli.listening import listening
+from fairlead.errors import DispatchNotConfigured
 from fairlead.project import Project
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     """Take GitHub's deliveries and start releases, until it is stopped."""
     with project(ctx) as opened, closing(_runs(opened)) as runs:
         app = _app(opened, runs)
-        with _listening(host, port) as listener:
+        with listening(host, port) as listener:
             _introduce(opened, listener)
             _serve(app, listener)
     echo("Stopped.")
@@ -101,19 +101,6 @@ def _runs(opened: Project) -> "Runs":
     if not api:
         raise DispatchNotConfigured("no Prefect API is configured", "Set PREFECT_API_URL.")
     return Runs(api, configured_auth(), os.environ.get("PREFECT_UI_URL"))
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Raises PortTaken."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(1024)
-        except OSError as error:
-            raise PortTaken(host, port, error.strerror or str(error)) from error
-        yield listener
 
 
 def _introduce(opened: Project, listener: socket.socket) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from fairlead.cli.context import print_json, took
+from fairlead.cli.context import print_json
 from fairlead.cli.failing import echo
 from fairlead.cli.screen import Screen
 from fairlead.cli.starting import Started
 from fairlead.cli.tables import COLOURS
 from fairlead.errors import WaitsForApproval
-from fairlead.model import EXIT_CODES, Piece, Refresh, RefreshState, Release, ReleaseState
+from fairlead.model import EXIT_CODES, Piece, Refresh, RefreshState, Release, ReleaseState, duration
 from fairlead.project import Project
 
 PAUSE = 0.2  # seconds between two looks at the store
@@ -125,7 +125,7 @@ def tell_release(release: Release, screen: Screen) -> None:
         screen.line(str(waits), COLOURS[ReleaseState.WAITING])
         return
     lost = release.requests_lost
-    figures = [took(release.seconds)]
+    figures = [duration(release.seconds)]
     if lost is not None:
         figures.append(f"{release.requests_answered} requests answered, {lost} lost")
     _tell_end(what, release, figures, screen)
@@ -139,7 +139,7 @@ def tell_refresh(row: Refresh, screen: Screen) -> None:
         _tell_death(died, row.environment, screen)
         return
     what = f"Refresh {row.id}: {row.environment} from {row.source}"
-    _tell_end(what, row, [took(row.seconds)], screen)
+    _tell_end(what, row, [duration(row.seconds)], screen)
     if row.state is RefreshState.REFRESHED and not row.error:
         screen.line(f"What it had before: {row.kept}, until: fairlead refresh undo", "dim")
 

@@ -3,9 +3,9 @@
 import click
 
 from fairlead.cli.completing import environments, services
-from fairlead.cli.context import as_json, print_json, project, took, when
+from fairlead.cli.context import as_json, print_json, project, when
 from fairlead.errors import UnknownRelease
-from fairlead.model import Release
+from fairlead.model import Release, duration
 from fairlead.status import status as read_status
 
 
@@ -74,7 +74,7 @@ def _row(release: Release) -> tuple[str, ...]:
         release.kind,
         release.state,
         when(release.started_at, seconds=False),
-        took(release.seconds),
+        duration(release.seconds),
         lost,
         release.requested_by,
         release.reason,

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from fairlead.cli.completing import environments
-from fairlead.cli.context import print_json, project, took
+from fairlead.cli.context import print_json, project
 from fairlead.cli.failing import echo
 from fairlead.errors import InputError
-from fairlead.model import ChangesOfADay, Metrics, Spread
+from fairlead.model import ChangesOfADay, Metrics, Spread, duration
 
 
 @click.command()
@@ -105,7 +105,7 @@ def _row(one: Metrics) -> tuple[str, ...]:
 
 
 def _times(spread: Spread) -> str:
-    return f"{took(spread.median)} / {took(spread.ninetieth)}" if spread.count else ""
+    return f"{duration(spread.median)} / {duration(spread.ninetieth)}" if spread.count else ""
 
 
 def _draw(path: Path, found: Sequence[Metrics], changes: Sequence[ChangesOfADay]) -> None:

@@ -7,10 +7,10 @@ from functools import partial
 import click
 
 from fairlead.cli.completing import environments
-from fairlead.cli.context import as_json, asker, print_json, project, teller, took, when
+from fairlead.cli.context import as_json, asker, print_json, project, teller, when
 from fairlead.cli.failing import echo
 from fairlead.errors import UnknownRefresh
-from fairlead.model import Refresh, RefreshState
+from fairlead.model import Refresh, RefreshState, duration
 
 
 class Environments(click.Group):
@@ -102,7 +102,7 @@ def _row(one: Refresh) -> tuple[str, ...]:
         one.source,
         one.state,
         when(one.started_at, seconds=False),
-        took(one.seconds),
+        duration(one.seconds),
         one.requested_by,
         one.kept if kept else "",
         (one.error or "").partition("\n")[0],

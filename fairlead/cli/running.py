@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -12,10 +11,11 @@ import click
 
 from fairlead.cli.context import project
 from fairlead.cli.failing import echo
+from fairlead.cli.listening import listening
 from fairlead.cli.parts import Parts
 from fairlead.cli.starting import configured_auth
 from fairlead.config import find
-from fairlead.errors import PortTaken, PrefectUnreachable
+from fairlead.errors import PrefectUnreachable
 from fairlead.project import Project
 
 START = 180.0  # seconds; the first time Prefect's server makes its database
@@ -41,7 +41,8 @@ def up(ctx: click.Context, host: str, port: int) -> None:
     the config has one; stop them on Ctrl-C, once what is being released has ended."""
     stopped = _Stopped()
     with project(ctx) as opened:
-        _refuse_taken(host, port)
+        with listening(host, port):
+            pass  # it is free
         api = f"http://{host}:{port}/api"
         environ = _environ(api, find(ctx.obj["config"]))
         with Parts(environ, hurry=stopped.again) as parts:  # it also ends when one of them does
@@ -63,16 +64,6 @@ class _Stopped(threading.Event):
 
     def _came(self) -> None:
         (self.again if self.is_set() else self).set()
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """Raises PortTaken."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortTaken(host, port, error.strerror or str(error)) from error
 
 
 def _environ(api: str, config: Path) -> dict[str, str]:

@@ -5,9 +5,9 @@ import getpass
 import click
 
 from fairlead.cli.completing import environments
-from fairlead.cli.context import as_json, asker, print_json, project, teller, took, when
+from fairlead.cli.context import as_json, asker, print_json, project, teller, when
 from fairlead.cli.failing import echo
-from fairlead.model import Backup, size
+from fairlead.model import Backup, duration, size
 
 
 @click.command()
@@ -29,7 +29,7 @@ def backup(ctx: click.Context, environment: str, as_json: bool) -> None:
     if as_json:
         print_json(made)
     else:
-        echo(f"{environment}: {made.words}, in {took(made.seconds)}")
+        echo(f"{environment}: {made.words}, in {duration(made.seconds)}")
 
 
 @click.command()
@@ -58,7 +58,7 @@ def _row(one: Backup) -> tuple[str, ...]:
         one.kind,
         one.state,
         "" if one.bytes is None else size(one.bytes),
-        took(one.seconds),
+        duration(one.seconds),
         "done" if one.drilled_at else "",
         str(one.release or ""),
         one.made_by,

@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from rich.status import Status
 from rich.text import Text
 
-from fairlead.cli.context import took
 from fairlead.cli.tables import COLOURS, console
-from fairlead.model import Piece, StepOutcome
+from fairlead.model import Piece, StepOutcome, duration
 from fairlead.plain import plain
 
 
@@ -39,7 +38,7 @@ class Screen:
     def ended(self, piece: Piece) -> None:
         assert piece.outcome is not None
         text = Text(f"{piece.outcome:<10} ", style=COLOURS.get(piece.outcome, ""))
-        text.append(f"{piece.title:<22} {took(piece.seconds):>8}  ", style="default")
+        text.append(f"{piece.title:<22} {duration(piece.seconds):>8}  ", style="default")
         good = piece.outcome is not StepOutcome.FAILED and not self._verbose
         self._print(text.append(plain(piece.what), style="default"), whole=not good)
         if piece.log_tail and not good:

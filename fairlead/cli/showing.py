@@ -2,9 +2,18 @@
 
 from collections.abc import Sequence
 
-from fairlead.cli.context import took, when
+from fairlead.cli.context import when
 from fairlead.cli.tables import print_line, print_lines, print_table
-from fairlead.model import Backup, BackupState, Image, Piece, Release, Step, TenantMigration
+from fairlead.model import (
+    Backup,
+    BackupState,
+    Image,
+    Piece,
+    Release,
+    Step,
+    TenantMigration,
+    duration,
+)
 
 
 def show_release(
@@ -27,7 +36,7 @@ def show_release(
             ("by", f"{release.requested_by}, {release.requested_via}"),
             ("reason", release.reason),
             ("started", when(release.started_at)),
-            ("took", took(release.seconds)),
+            ("took", duration(release.seconds)),
             ("requests", _requests(release)),
             ("saved before", _saved(backup)),
             ("replaces", f"release {release.replaces}" if release.replaces else ""),
@@ -48,7 +57,9 @@ def show_release(
 
 
 def print_pieces(noun: str, pieces: Sequence[Piece]) -> None:
-    rows = [(one.title, one.outcome or "not ended", took(one.seconds), one.what) for one in pieces]
+    rows = [
+        (one.title, one.outcome or "not ended", duration(one.seconds), one.what) for one in pieces
+    ]
     print_table((noun.upper(), "OUTCOME", "TOOK", "WHAT"), rows, empty=f"No {noun} was begun.")
 
 
@@ -64,7 +75,7 @@ def _saved(backup: Backup | None) -> str:
     if backup is None:
         return ""
     state = "" if backup.state is BackupState.PROVEN else f" ({backup.state})"
-    took_ = f", in {took(backup.seconds)}" if backup.seconds is not None else ""
+    took_ = f", in {duration(backup.seconds)}" if backup.seconds is not None else ""
     return f"{backup.words}{took_}{state}"
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from fairlead.cli.context import took, when
+from fairlead.cli.context import when
 from fairlead.cli.showing import print_logs, print_pieces
 from fairlead.cli.tables import print_line, print_lines
-from fairlead.model import Phase, Refresh
+from fairlead.model import Phase, Refresh, duration
 from fairlead.report.refresh import facts
 
 
@@ -19,7 +19,7 @@ def show_refresh(row: Refresh, phases: Sequence[Phase], *, logs: bool) -> None:
             ("state", row.state),
             ("by", f"{row.requested_by}, {row.requested_via}"),
             ("started", when(row.started_at)),
-            ("took", took(row.seconds)),
+            ("took", duration(row.seconds)),
             *((name.lower(), words) for name, words in facts(row).items()),
             ("undone", undone),
             ("error", row.error or ""),

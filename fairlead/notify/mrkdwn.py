@@ -5,16 +5,15 @@ https://docs.slack.dev/reference/block-kit/composition-objects/text-object (verb
 https://docs.slack.dev/reference/block-kit/blocks/section-block
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from fairlead.plain import lines_of
+
 SECTION = 3000  # characters of one section's text
 ONE_LINE = 300
-_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
-_BREAKS = re.compile(r"\r\n?|[\n\v\f\x85\u2028\u2029]")
 # A backtick would end a code block; the others begin markup, a link or a mention.
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'", "\t": "    "}
 _CUT = "…"
@@ -33,12 +32,7 @@ def section(text: str) -> dict[str, Any]:
 
 def one_line(text: str, limit: int = ONE_LINE) -> str:
     """`text` on one line, harmless, of at most `limit` characters."""
-    return _clipped(_pieces(" ".join(_BREAKS.sub(" ", _ANSI.sub("", text)).split())), limit)
-
-
-def lines_of(text: str) -> list[str]:
-    """`text` line by line without colours and without empty lines at its ends."""
-    return _BREAKS.sub("\n", _ANSI.sub("", text)).strip("\n").split("\n")
+    return _clipped(_pieces(" ".join(" ".join(lines_of(text)).split())), limit)
 
 
 def code(text: str) -> str:

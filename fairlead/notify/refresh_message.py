@@ -4,7 +4,8 @@ from typing import Any
 
 from fairlead.model import RefreshState
 from fairlead.notify.model import RefreshNotice
-from fairlead.notify.mrkdwn import code, code_block, lines_of, link, message, one_line, section
+from fairlead.notify.mrkdwn import code, code_block, link, message, one_line, section
+from fairlead.plain import lines_of
 
 HAS = {
     RefreshState.REFRESHED: "✔ {where}: it is refreshed from {source} again",

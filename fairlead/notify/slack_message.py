@@ -5,9 +5,10 @@ Written for somebody who is woken by it: what happened to what, whether it serve
 
 from typing import Any
 
-from fairlead.model import ReleaseState
+from fairlead.model import ReleaseState, duration
 from fairlead.notify.model import Notice
-from fairlead.notify.mrkdwn import code, code_block, lines_of, link, message, one_line, section
+from fairlead.notify.mrkdwn import code, code_block, link, message, one_line, section
+from fairlead.plain import lines_of
 
 FAILURES = frozenset({ReleaseState.FAILED, ReleaseState.ROLLED_BACK, ReleaseState.ROLLBACK_FAILED})
 LINES = 3  # of an error and of a log; the thread has the rest
@@ -99,7 +100,7 @@ def _facts(notice: Notice) -> list[str]:
         "Why": one_line(notice.reason),
         "Failed at" if notice.state in FAILURES else "Step": notice.step or "",
         "Migrations": one_line(notice.migrations, 500),
-        "Time": "" if notice.seconds is None else duration(notice.seconds),
+        "Time": duration(notice.seconds),
         "Requests meanwhile": _requests(notice),
         "Settled": one_line(notice.settled),
         "Waits": one_line(notice.waits_for),
@@ -126,13 +127,3 @@ def _what_to_do(notice: Notice) -> list[str]:
 def _links(notice: Notice) -> list[str]:
     links = [link(notice.url, "Open the environment"), link(notice.run_url, "Open the run")]
     return [" · ".join(found)] if (found := [shown for shown in links if shown]) else []
-
-
-def duration(seconds: float) -> str:
-    """As a person says it: 0.4 s, 38 s, 2 min 5 s, 1 h 2 min."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 1:
-        return f"{rest} s"
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

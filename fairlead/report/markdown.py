@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
-from fairlead.notify.mrkdwn import lines_of
+from fairlead.plain import lines_of
 
 ONE_LINE = 300  # characters
 # Code, emphasis, links, images, HTML, entities, headings, cells of a table, URLs, addresses and

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from fairlead.model import ChangesOfADay, Metrics
-from fairlead.notify.slack_message import duration
+from fairlead.model import ChangesOfADay, Metrics, duration
 from fairlead.report.svg import drawing, rectangle, text
 
 WIDTH, LEFT, HIGH, HEAD, GAP = 760, 40, 60, 22, 26  # pixels

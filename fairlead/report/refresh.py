@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fairlead.model import Phase, Refresh, RefreshState, size
-from fairlead.notify.mrkdwn import lines_of
-from fairlead.notify.slack_message import duration
+from fairlead.model import Phase, Refresh, RefreshState, duration, size
+from fairlead.plain import lines_of
 from fairlead.report.markdown import fenced, moment, table, text
 from fairlead.report.rehearsal import rehearsed
 
@@ -90,7 +89,7 @@ def _facts(row: Refresh) -> Iterator[str]:
     given = {
         "Asked for by": text(f"{row.requested_by}, {row.requested_via}"),
         "Began": moment(row.started_at),
-        "Took": "" if row.seconds is None else duration(row.seconds),
+        "Took": duration(row.seconds),
         **{name: text(words, 1000) for name, words in facts(row).items()},
     }
     yield from (f"- {name}: {value}" for name, value in given.items() if value)
@@ -105,7 +104,7 @@ def _phases(phases: Sequence[Phase]) -> Iterator[str]:
 
 
 def _row(phase: Phase) -> tuple[str, ...]:
-    took = "" if phase.seconds is None else duration(phase.seconds)
+    took = duration(phase.seconds)
     return phase.name, phase.outcome or "not ended", took, text(phase.what)
 
 

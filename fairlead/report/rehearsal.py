@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fairlead.notify.slack_message import duration
+from fairlead.model import duration
 from fairlead.report.markdown import fenced, table, text
 
 SHOWN = 20  # migrations, the slowest first

@@ -2,9 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
-from fairlead.model import BackupState, Image, Release, ReleaseKind, ReleaseState, Step, StepName
-from fairlead.notify.mrkdwn import lines_of
-from fairlead.notify.slack_message import FAILURES, OUTCOMES, duration
+from fairlead.model import (
+    BackupState,
+    Image,
+    Release,
+    ReleaseKind,
+    ReleaseState,
+    Step,
+    StepName,
+    duration,
+)
+from fairlead.notify.slack_message import FAILURES, OUTCOMES
+from fairlead.plain import lines_of
 from fairlead.report.markdown import fenced, link, moment, table, text
 from fairlead.report.preview import preview_markdown
 from fairlead.report.story import Story
@@ -57,7 +66,7 @@ def _facts(story: Story) -> Iterator[str]:
         "Put back": "; ".join(_put_back(story)),
         "Requests meanwhile": _requests(release),
         "Began": moment(release.started_at),
-        "Took": "" if release.seconds is None else duration(release.seconds),
+        "Took": duration(release.seconds),
     }
     yield from (f"- {name}: {value}" for name, value in facts.items() if value)
     yield ""
@@ -102,7 +111,7 @@ def _steps(story: Story) -> Iterator[str]:
 
 
 def _step(step: Step) -> Sequence[str]:
-    took = "" if step.seconds is None else duration(step.seconds)
+    took = duration(step.seconds)
     return text(step.title), step.outcome or "not ended", took, text(step.what, CELL)
 
 

@@ -120,13 +120,10 @@ class Releases:
 
     def waiting(self, project: str, environment: str) -> list[Release]:
         """Those that wait for somebody to approve them, the oldest first."""
-        with self._database.transaction() as connection:
-            rows = connection.execute(
-                f"select {COLUMNS} from release where project = %s and environment = %s "
-                "and state = 'waiting' order by id",
-                (project, environment),
-            ).fetchall()
-        return [as_release(row) for row in rows]
+        return self._all(
+            "where project = %s and environment = %s and state = 'waiting' order by id",
+            (project, environment),
+        )
 
     def refuse(
         self, request: Request, *, project: str, error: str, flow_run: str | None
@@ -235,21 +232,18 @@ class Releases:
     def untold(self, project: str) -> list[Release]:
         """Those of the last day that are over, whose process is gone, and of which a state was
         told that was not the last."""
-        with self._database.transaction() as connection:
-            rows = connection.execute(
-                f"""
-                select {COLUMNS} from release
-                where project = %s and ended_at > now() - interval '1 day'
-                  and not exists (select from lease where lease.release = release.id
-                    and lease.expires_at >= now())
-                  and (select final from outbox where outbox.project = release.project
-                    and subject = coalesce(release.request, flow_run, 'release ' || release.id)
-                    and outbox.kind = 'state' order by outbox.id desc limit 1) = false
-                order by id
-                """,
-                (project,),
-            ).fetchall()
-        return [as_release(row) for row in rows]
+        return self._all(
+            """
+            where project = %s and ended_at > now() - interval '1 day'
+              and not exists (select from lease where lease.release = release.id
+                and lease.expires_at >= now())
+              and (select final from outbox where outbox.project = release.project
+                and subject = coalesce(release.request, flow_run, 'release ' || release.id)
+                and outbox.kind = 'state' order by outbox.id desc limit 1) = false
+            order by id
+            """,
+            (project,),
+        )
 
     def kept(self, project: str, environment: str, keep: int) -> set[int]:
         """Every release that is, or went back to, one of the last `keep` that ran there."""
@@ -271,14 +265,12 @@ class Releases:
 
     def history(self, project: str, environment: str | None, limit: int) -> list[Release]:
         """The newest first."""
-        where = "and environment = %(environment)s" if environment else ""
-        with self._database.transaction() as connection:
-            rows = connection.execute(
-                f"select {COLUMNS} from release where project = %(project)s {where} "
-                "order by id desc limit %(limit)s",
-                {"project": project, "environment": environment, "limit": limit},
-            ).fetchall()
-        return [as_release(row) for row in rows]
+        if not environment:
+            return self._all("where project = %s order by id desc limit %s", (project, limit))
+        return self._all(
+            "where project = %s and environment = %s order by id desc limit %s",
+            (project, environment, limit),
+        )
 
     def config(self, release: int) -> dict[str, Any]:
         """The snapshot of the config the release was made with."""
@@ -288,6 +280,11 @@ class Releases:
             ).fetchone()
         assert row is not None
         return dict(row["config"])
+
+    def _all(self, where: str, values: tuple[Any, ...]) -> list[Release]:
+        with self._database.transaction() as connection:
+            rows = connection.execute(f"select {COLUMNS} from release {where}", values).fetchall()
+        return [as_release(row) for row in rows]
 
     def _one(self, where: str, values: tuple[Any, ...]) -> Release | None:
         with self._database.transaction() as connection:

@@ -18,11 +18,11 @@ from rich.console import Console
 
 from fairlead import cli
 from fairlead.cli import COMMANDS, fairlead, screen, tables
-from fairlead.cli.context import print_json, took, when
+from fairlead.cli.context import print_json, when
 from fairlead.cli.failing import print_failure
 from fairlead.cli.tables import print_lines, print_table
 from fairlead.errors import ConfigError, StoreUnreachable
-from fairlead.model import Image, Step, StepName, StepOutcome
+from fairlead.model import Image, Step, StepName, StepOutcome, duration
 from fairlead.plain import plain
 
 
@@ -41,7 +41,7 @@ from fairlead.plain import plain
     ],
 )
 def test_a_duration_is_told_as_people_say_it(seconds: float | None, shown: str) -> None:
-    assert took(seconds) == shown
+    assert duration(seconds) == shown
 
 
 def test_a_moment_is_told_in_the_reader_s_time_zone() -> None:

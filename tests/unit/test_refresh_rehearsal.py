@@ -121,7 +121,7 @@ def test_the_report_shows_the_slowest_and_what_would_fail() -> None:
         "",
         "| Slowest | Would take |",
         "| --- | --- |",
-        r"| app.0003\_b | 4 min 0 s |",
+        r"| app.0003\_b | 4 min 00 s |",
         r"| app.0002\_a | 1.5 s |",
         r"| tenant o\`ne | 3.0 s |",
         "",

@@ -84,7 +84,9 @@ LINKS = """\
 
 def test_a_release_tells_what_was_saved_before_it_and_how_long_that_took() -> None:
     saved = replace(BACKUP, drilled_at=BEGAN)
-    told = f"backup 7\\: dump of shop, 200.0 MB, restored and compared, at {BACKUP.place}, in 10 s"
+    told = (
+        f"backup 7\\: dump of shop, 200.0 MB, restored and compared, at {BACKUP.place}, in 10.0 s"
+    )
     assert f"- Saved before: {told}\n" in release_report(replace(STORY, backup=saved))
     gone = replace(saved, state=BackupState.REMOVED, removed_at=BEGAN)
     assert f"- Saved before: {told}, removed since\n" in release_report(replace(STORY, backup=gone))
@@ -107,7 +109,7 @@ def test_a_release_that_succeeded_is_told_with_all_that_it_changed() -> None:
 - Ran before: `1a2b3c4`, release 11
 - Requests meanwhile: 345 answered, 0 lost
 - Began: 2026-01-02 03:04:05 UTC
-- Took: 12 s
+- Took: 12.4 s
 
 ## Steps
 
@@ -182,13 +184,13 @@ See its log.
 - Put back: {stays}
 - Requests meanwhile: 345 answered, 2 lost
 - Began: 2026-01-02 03:04:05 UTC
-- Took: 12 s
+- Took: 12.4 s
 
 ## Steps
 
 | Step | Outcome | Took | What it did |
 | --- | --- | --- | --- |
-| deploy | failed | 11 s | {cut} |
+| deploy | failed | 11.0 s | {cut} |
 | deploy (try 2) | not ended |  | {cut} |
 | roll\\_back | succeeded | 1.6 s | {stays} |
 
@@ -225,7 +227,7 @@ dev is being changed by another run.
 - Why: the price of veal
 - Commit: `{NEW}`
 - Began: 2026-01-02 03:04:05 UTC
-- Took: 12 s
+- Took: 12.4 s
 
 {LINKS}\
 - All of it: `fairlead show 12 --verbose`"""
