@@ -6,6 +6,7 @@ This is how `fairlead release` runs it where no Prefect API is configured, or --
 import json
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -19,27 +20,19 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.promote import promote
-from flows.prune import prune
-from flows.refresh_uat import refresh
-from flows.release import release
-from flows.rollback import rollback
-from flows.watch_drift import watch_drift
-
-FLOWS: dict[str, Flow[..., Any]] = {
-    "release": release,
-    "rollback": rollback,
-    "promote": promote,
-    "watch_drift": watch_drift,
-    "prune": prune,
-    "refresh": refresh,
+# Only the one that is run is imported.
+FLOWS = {
+    "release": "flows.release",
+    "rollback": "flows.rollback",
+    "promote": "flows.promote",
+    "watch_drift": "flows.watch_drift",
+    "prune": "flows.prune",
+    "refresh": "flows.refresh_uat",
 }
 
 # Ending the thread of Prefect's heartbeats takes a second. Who started us watches this process, and
 # the store the lease.
 UNWATCHED: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-
-
 # A release is possible when no API is configured or the configured one is away.
 OWN_API: dict[Any, Any] = {
     PREFECT_API_URL: None,
@@ -50,10 +43,11 @@ OWN_API: dict[Any, Any] = {
 }
 
 
-def run(name: str, parameters: Mapping[str, Any]) -> int:
+def run(name: str, parameters: Mapping[str, Any], settings: Mapping[Any, Any] = {}) -> int:
     """The exit code: 0 when the flow completed."""
-    with temporary_settings(updates=UNWATCHED):
-        state: Any = FLOWS[name](**parameters, return_state=True)
+    flow: Flow[..., Any] = getattr(import_module(FLOWS[name]), name)
+    with temporary_settings(updates={**UNWATCHED, **settings}):
+        state: Any = flow(**parameters, return_state=True)
     return 0 if state.is_completed() else 1
 
 
@@ -67,6 +61,5 @@ def _answers() -> bool:
 
 
 if __name__ == "__main__":
-    parameters = json.load(sys.stdin)
-    with temporary_settings(updates={} if _answers() else OWN_API):
-        sys.exit(run(sys.argv[1], parameters))
+    import_module(FLOWS[sys.argv[1]])  # while whoever started us finds out what to give us
+    sys.exit(run(sys.argv[1], json.load(sys.stdin), {} if _answers() else OWN_API))
