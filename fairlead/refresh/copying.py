@@ -15,7 +15,7 @@ from fairlead.database.backup.process import Ended
 from fairlead.database.backup.process import run as run_program
 from fairlead.database.backup.prove import prove_files, read_manifest
 from fairlead.database.masking.loading import loading
-from fairlead.database.refresh.dump import InTheWay, ReplicaEnded, dump_command
+from fairlead.database.refresh.dump import InTheWay, ReplicaEnded, compression, dump_command
 from fairlead.database.refresh.dump import dump as run_dump
 from fairlead.database.refresh.extensions import NotMade, make_extensions
 from fairlead.database.refresh.rate import limited
@@ -55,6 +55,7 @@ def dump(run: Refreshing) -> None:
             seen.programs,
             run.work.dump,
             run.settings.jobs,
+            compress=compression(seen.read.bytes, run.work.free),
             large_objects=seen.large_objects,
             selected=seen.selection.dump_options(seen.programs, run.work.folder),
         )

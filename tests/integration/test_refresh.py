@@ -39,7 +39,7 @@ def test_uat_has_production_s_rows_masked_and_its_own_database_beside(uat: Refre
     assert uat.databases() == [kept]
     assert uat.names(uat.uat.replace(uat.database, row.kept)) == {"yesterday"}
     assert "Real Name 1" in uat.names(uat.prod)
-    assert not list((uat.bench.folder / "home" / "refresh").rglob("*.gz"))
+    assert not list((uat.bench.folder / "home" / "refresh").rglob("*.dat*"))
 
 
 def test_what_it_did_is_told_wherever_people_look(uat: Refreshed) -> None:
