@@ -15,6 +15,7 @@ from fairlead.database.backup.process import Ended
 from fairlead.database.backup.process import run as run_program
 from fairlead.database.backup.prove import prove_files, read_manifest
 from fairlead.database.masking.loading import loading
+from fairlead.database.refresh.autovacuum import keep_off
 from fairlead.database.refresh.dump import InTheWay, ReplicaEnded, compression, dump_command
 from fairlead.database.refresh.dump import dump as run_dump
 from fairlead.database.refresh.extensions import NotMade, make_extensions
@@ -100,6 +101,8 @@ def restore_rows(run: Refreshing) -> None:
         with _archive(run) as folder:
             run.selected = _selected(run, folder)
             _section(run, folder, "pre-data", step)
+            with connected(run.made, run.row.session) as connection:
+                run.kept_off = keep_off(connection)
             with loading(run.made, run.seen.masking, run.seen.key, run.seen.owner) as masks:
                 _section(run, folder, "data", step, masks.settings)
             run.arrived = masks.tables
