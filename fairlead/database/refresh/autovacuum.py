@@ -37,6 +37,7 @@ def let_in(connection: Connection[DictRow], tables: Collection[int]) -> None:
 
 
 def _alter(connection: Connection[DictRow], tables: Sequence[int], what: str) -> None:
+    connection.execute("set synchronous_commit = off")  # the swap's is on, and comes later
     found = connection.execute(NAMES, (tables,)).fetchall()
     statements = [
         sql.SQL("alter table {} {}").format(
