@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 
 from fairlead.config import Config
+from fairlead.database.backup.fetched import clear_fetched
 from fairlead.engine.at_once import at_once
 from fairlead.engine.outside import check
 from fairlead.engine.site import Site
@@ -35,12 +36,14 @@ PUT_BACK_LATER = "it is put back now; {what}. {database}"
 
 def settle(project: Project, environment: str, lease: Held) -> str | None:
     """Settle the environment's unfinished release, one that could not be put back, or one whose
-    process died after it was recorded; what was done, or None when there was nothing to do.
+    process died after it was recorded, and remove what a dead restore had fetched; what was done,
+    or None when there was nothing to do.
 
     A settled release keeps its state: history is not rewritten. Raises NotSettled."""
+    removed = clear_fetched(project.config.project, environment)
     release = unsettled(project, environment)
     if release is None:
-        return None
+        return removed
     lease.guard()
     attempt = project.store.steps.begin(release.id, StepName.SETTLE)
     lines: list[str] = []

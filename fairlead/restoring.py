@@ -21,6 +21,7 @@ from fairlead.database.backup.beside import (
     stamp_of,
 )
 from fairlead.database.backup.drill import restore_command
+from fairlead.database.backup.fetched import clear_fetched, fetched_of
 from fairlead.database.backup.holdings import count_rows, holding
 from fairlead.database.backup.manifest import DUMP, Manifest
 from fairlead.database.backup.process import libpq_environ, run
@@ -243,6 +244,8 @@ class _Restoring:
 
     def _clear_left(self, connection: Connection[DictRow]) -> None:
         """Whoever holds the lease is the only one who restores here: others have died."""
+        if done := clear_fetched(self._backup.project, self._backup.environment):
+            self._say(done)
         prefix = self._new[: -len(stamp_of(datetime.now(UTC)))]
         for row in connection.execute(LEFT, {"prefix": prefix}).fetchall():
             drop(connection, row["name"])
@@ -257,11 +260,11 @@ class _Restoring:
                 )
             )
             return
-        place = place_of(self._project, self._backup.environment, self._backup.place)
+        environment = self._backup.environment
+        work = fetched_of(self._backup.project, environment)
+        place = place_of(self._project, environment, self._backup.place, work)
         with place.fetched(self._backup.place) as folder:
-            programs = programs_for(
-                self._backup.environment, self._source.major, self._settings.programs
-            )
+            programs = programs_for(environment, self._source.major, self._settings.programs)
             manifest = read_manifest(folder, self._backup.manifest, self._backup.place)
             prove_files(folder, manifest, self._backup.place)
             prove_decodes(programs, folder, Proof(self._backup.place, self._deadline))

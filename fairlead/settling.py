@@ -3,6 +3,7 @@ next release."""
 
 from dataclasses import dataclass
 
+from fairlead.database.backup.fetched import has_fetched
 from fairlead.engine.at_once import at_once
 from fairlead.engine.site import Site
 from fairlead.errors import FairleadError, LeaseHeld
@@ -34,8 +35,7 @@ def settle_dead(project: Project) -> list[Settled]:
 
 def _settled(project: Project, environment: str) -> Settled | None:
     name, ttl = project.config.project, project.config.lease_ttl
-    left = project.store.refreshes.running(name, environment)
-    if unsettled(project, environment) is None and left is None:
+    if not _is_left(project, environment):
         return None
     try:
         with hold(project.store, name, environment, ttl=ttl) as lease:
@@ -48,3 +48,12 @@ def _settled(project: Project, environment: str) -> Settled | None:
     except FairleadError as error:
         return Settled(environment, problem=project.redact(str(error)))
     return Settled(environment, done) if done else None
+
+
+def _is_left(project: Project, environment: str) -> bool:
+    name = project.config.project
+    return (
+        unsettled(project, environment) is not None
+        or project.store.refreshes.running(name, environment) is not None
+        or has_fetched(name, environment)
+    )

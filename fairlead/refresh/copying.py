@@ -15,7 +15,8 @@ from fairlead.database.backup.process import Ended
 from fairlead.database.backup.process import run as run_program
 from fairlead.database.backup.prove import prove_files, read_manifest
 from fairlead.database.masking.loading import loading
-from fairlead.database.refresh.dump import InTheWay, ReplicaEnded, dump_command
+from fairlead.database.refresh.autovacuum import keep_off
+from fairlead.database.refresh.dump import InTheWay, ReplicaEnded, compression, dump_command
 from fairlead.database.refresh.dump import dump as run_dump
 from fairlead.database.refresh.extensions import NotMade, make_extensions
 from fairlead.database.refresh.rate import limited
@@ -55,6 +56,7 @@ def dump(run: Refreshing) -> None:
             seen.programs,
             run.work.dump,
             run.settings.jobs,
+            compress=compression(seen.read.bytes, run.work.free),
             large_objects=seen.large_objects,
             selected=seen.selection.dump_options(seen.programs, run.work.folder),
         )
@@ -99,6 +101,8 @@ def restore_rows(run: Refreshing) -> None:
         with _archive(run) as folder:
             run.selected = _selected(run, folder)
             _section(run, folder, "pre-data", step)
+            with connected(run.made, run.row.session) as connection:
+                run.kept_off = keep_off(connection)
             with loading(run.made, run.seen.masking, run.seen.key, run.seen.owner) as masks:
                 _section(run, folder, "data", step, masks.settings)
             run.arrived = masks.tables

@@ -2,7 +2,7 @@
 about to do, and at the end its outcome. What is half-made then is taken away."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -103,6 +103,7 @@ class Refreshing:
     looked: Looked | None = None
     without: list[str] = field(default_factory=list)
     selected: list[str] = field(default_factory=list)
+    kept_off: Collection[int] = ()
     arrived: frozenset[TableName] = frozenset()
     before: Before | None = None
     beside: bool = False  # the new database is there, and nobody's yet

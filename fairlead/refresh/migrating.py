@@ -8,6 +8,7 @@ from fairlead.database.backup.beside import connected
 from fairlead.database.checks.look import look_after, look_before
 from fairlead.database.migrate import migrate as run_migrations
 from fairlead.database.refresh.analyze import analyze
+from fairlead.database.refresh.autovacuum import let_in
 from fairlead.database.tenants.fast import Watch
 from fairlead.model import PhaseName
 from fairlead.refresh.frame import Refreshing
@@ -61,7 +62,8 @@ def _applied(connection: Connection[DictRow]) -> set[str]:
 
 
 def check_data(run: Refreshing) -> None:
-    """As after the migrations of a release; and the planner knows it before anybody asks.
+    """As after the migrations of a release; and the planner knows it before anybody asks. Then the
+    tables are autovacuum's again.
 
     Raises RefreshFailed, LeaseLost."""
     with run.phase(PhaseName.CHECK_DATA) as step:
@@ -75,6 +77,7 @@ def check_data(run: Refreshing) -> None:
             raise run.failed("the data does not pass once it is migrated", tuple(after.problems))
         analyze(run.made, run.row.session, run.settings.jobs, run.left)
         with connected(run.made, run.row.session, run.left) as connection:
+            let_in(connection, run.kept_off)
             size = connection.execute("select pg_database_size(current_database()) as bytes")
             row = size.fetchone()
         run.note(new_bytes=row["bytes"] if row else None, checks=len(run.project.config.checks))

@@ -25,6 +25,12 @@ class Work:
     def dump(self) -> Path:
         return self.folder / "dump"
 
+    @property
+    def free(self) -> int:
+        """Bytes, of the disk on which the folder is."""
+        there = os.statvfs(self.folder)
+        return there.f_bavail * there.f_frsize
+
     def have(self) -> None:
         """Raises RefreshRefused where it is not ours to write to."""
         try:
@@ -39,8 +45,7 @@ class Work:
     def begin(self, room: int) -> None:
         """Raises RefreshRefused where the disk is too small too."""
         self.have()
-        there = os.statvfs(self.folder)
-        free = there.f_bavail * there.f_frsize
+        free = self.free
         if free < room:
             raise RefreshRefused(
                 self.environment,

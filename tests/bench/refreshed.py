@@ -172,6 +172,10 @@ class Refreshed:
     def has_yesterday(self) -> bool:
         return self.names() == {"yesterday"}
 
+    def as_yesterday(self) -> None:
+        """Again, whatever a refresh has brought."""
+        self.run(self.uat, "truncate customer, item; insert into customer values (1, 'yesterday')")
+
     def databases(self) -> list[str]:
         """Those beside uat's, without its name."""
         beside = make_conninfo(self.uat, dbname="postgres")

@@ -1,15 +1,21 @@
 """Backups in a bucket, over real HTTP: sent with checksums, looked at there, fetched again."""
 
+import multiprocessing
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from fairlead.database.backup.fetched import fetched_of
 from fairlead.errors import BackupBroken, BackupFailed, CannotSave
 from fairlead.model import BackupState
 from fairlead.restoring import restore
+from fairlead.settling import settle_dead
 from tests.bench.bench import free_port
 from tests.bench.s3 import BUCKET, KEYS, Bucket, bucket
-from tests.bench.saved import Saved
+from tests.bench.saved import PROGRAMS, Saved, wrapped
+from tests.bench.waiting import until
 
 
 @pytest.fixture
@@ -50,6 +56,47 @@ def test_a_backup_in_a_bucket_is_whole_there_and_can_be_restored(
         restore(project, "dev", backup.id, made_by="t", say=print, agree=print)
     assert sent.execute("select count(*) from log") == [(100,)]
     assert list(work.iterdir()) == []
+
+
+def test_rows_that_a_dead_restore_had_fetched_are_removed_by_whoever_comes_next(
+    sent: Saved, tmp_path: Path
+) -> None:
+    backup = sent.save()
+    here = sent.folder / "here"
+    wait = f"touch {here}; while [ -e {here} ]; do sleep 0.1; done; exit 1"
+    sent.backup = {**sent.backup, "programs": wrapped(sent.folder, before={"pg_restore": wait})}
+    dying = multiprocessing.get_context("spawn").Process(target=restored, args=(sent, 1))
+    dying.start()
+    until(here.exists, 60)
+    dying.kill()
+    dying.join()
+    assert rows_here(sent)
+    left = fetched_of(sent.project_name, "dev")
+    shutil.copytree(left, tmp_path / "again")
+    here.unlink()
+    with sent.project() as project:
+        assert settle_dead(project) == []  # somebody may be restoring
+        project.store.leases.unlock(sent.project_name, "dev")
+        (done,) = settle_dead(project)
+        assert settle_dead(project) == []
+    assert done.line == "dev: what a restore that died had fetched is removed"
+    assert rows_here(sent) == []
+
+    shutil.copytree(tmp_path / "again", left)
+    sent.backup = {**sent.backup, "programs": str(PROGRAMS)}
+    restored(sent, backup.id)
+    assert "what a restore that died had fetched is removed" in sent.said
+    assert rows_here(sent) == []
+
+
+def rows_here(sent: Saved) -> list[Path]:
+    return list((sent.folder / "home").rglob("*.dat.gz"))
+
+
+def restored(sent: Saved, number: int) -> None:
+    """For a process of its own too."""
+    with sent.project() as project:
+        restore(project, "dev", number, made_by="t", say=sent.said.append, agree=print)
 
 
 def test_what_is_too_large_for_one_request_is_sent_in_parts_and_read_again(

@@ -1,8 +1,10 @@
-"""The planner knows every table, and no table is looked at twice for it."""
+"""The planner knows every table, and no table is looked at twice for it; nor by autovacuum."""
 
 import pytest
 
+from fairlead.database.backup.beside import connected
 from fairlead.database.refresh.analyze import analyze
+from fairlead.database.refresh.autovacuum import keep_off, let_in
 from tests.bench.masked import Copy, copy_on
 from tests.bench.waiting import until
 
@@ -42,3 +44,28 @@ def test_what_is_known_is_not_looked_at_again(newest: str, jobs: int) -> None:
             60,
         )
         assert copy.column("select count(*) from pg_stats where tablename = 'later'") == [1]
+
+
+OPTIONS = "select relname::text, reloptions from pg_class where relkind = 'r' and oid >= 16384"
+
+
+def test_autovacuum_is_kept_off_all_tables_but_those_that_have_a_setting_of_their_own(
+    newest: str,
+) -> None:
+    with copy_on(newest, TABLES + "alter table known set (fillfactor = 70)") as copy:
+        before = dict(copy.run(OPTIONS))
+        with connected(copy.url, "test") as connection:
+            tables = keep_off(connection)
+            assert dict(copy.run(OPTIONS)) == {
+                "known": ["fillfactor=70", "autovacuum_enabled=off"],
+                "correlated": ["autovacuum_enabled=off"],
+                "changed": ["autovacuum_enabled=off"],
+                "of expressions": ["autovacuum_enabled=off"],
+            }
+            copy.run("drop table correlated; alter table known rename to renamed")
+            let_in(connection, tables)
+        assert dict(copy.run(OPTIONS)) == {
+            "renamed": before["known"],
+            "changed": before["changed"],
+            "of expressions": None,
+        }

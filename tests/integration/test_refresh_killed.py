@@ -1,62 +1,22 @@
 """kill -9 of a refresh at each of its phases: UAT has yesterday's data, or all of the new."""
 
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
-import docker
 import pytest
 
-from examples.stand.images import Images
-from examples.stand.postgres import Postgres
-from examples.stand.prefect_server import PrefectServer, client_environment
-from examples.stand.registry import Registry
-from examples.stand.state import State
 from fairlead.model import PhaseName, RefreshState
-from tests.bench.bench import Bench, free_port
 from tests.bench.dying import until
-from tests.bench.refreshed import PhaseGates, Refreshed, refreshed
-from tests.bench.stores import own_store
+from tests.bench.refreshed import PhaseGates, Refreshed
 
 PHASES = [name for name in PhaseName if name is not PhaseName.PUT_BACK]
 SWAPPED = ("after swap", "before check_health", "after check_health", "record")
 PLACES = [*(f"after {name}" for name in PHASES), "before swap", "before check_health", "record"]
 
 
-@pytest.fixture(scope="module")
-def uat(
-    engine: docker.DockerClient,
-    images: Images,
-    registry: Registry,
-    app: str,
-    postgres: Postgres,
-    store_template: str,
-    prefect_server: PrefectServer,
-    state: State,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Refreshed]:
-    """One that all these tests share: each leaves it with whatever data, and nothing beside."""
-    folder: Path = tmp_path_factory.mktemp("killed")
-    with own_store(postgres, store_template) as store_url:
-        bench = Bench(
-            project=f"t{uuid.uuid4().hex[:8]}",
-            folder=folder,
-            engine=engine,
-            registry=registry.address,
-            base=app,
-            store_url=store_url,
-            proxy_image=images.caddy,
-            port=free_port(),
-            environ={
-                **client_environment(prefect_server, state),
-                "PREFECT_LOGGING_LEVEL": "WARNING",
-            },
-        )
-        try:
-            with refreshed(bench, postgres, rows=50) as made:
-                yield made
-        finally:
-            bench.clean()
+@pytest.fixture
+def uat(shared_uat: Refreshed) -> Refreshed:
+    """Each test leaves it with whatever data, and nothing beside."""
+    return shared_uat
 
 
 @pytest.fixture
@@ -69,15 +29,11 @@ def gates(uat: Refreshed) -> Iterator[PhaseGates]:
         made.close()
 
 
-def as_yesterday(uat: Refreshed) -> None:
-    uat.run(uat.uat, "truncate customer, item; insert into customer values (1, 'yesterday')")
-
-
 @pytest.mark.parametrize("place", PLACES)
 def test_a_refresh_that_is_killed_leaves_one_whole_database(
     uat: Refreshed, gates: PhaseGates, place: str
 ) -> None:
-    as_yesterday(uat)
+    uat.as_yesterday()
     gates.close_at(place)
     with uat.flow() as flow:
         until(gates.waiting, f"it waits {place}")
@@ -106,7 +62,7 @@ def test_a_refresh_that_is_killed_leaves_one_whole_database(
 
 
 def test_the_next_refresh_settles_what_a_dead_one_left(uat: Refreshed, gates: PhaseGates) -> None:
-    as_yesterday(uat)
+    uat.as_yesterday()
     gates.close_at("after mask")
     with uat.flow() as flow:
         until(gates.waiting, "it waits after mask")

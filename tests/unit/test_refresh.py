@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from fairlead.database.backup.beside import stamp_of
 from fairlead.database.backup.programs import Programs
 from fairlead.database.refresh.aim import aimed
-from fairlead.database.refresh.dump import dump_command, gentle
+from fairlead.database.refresh.dump import compression, dump_command, gentle
 from fairlead.database.refresh.names import is_made, kept_name, made_name
 from fairlead.database.refresh.restore import restore_command, wanted
 from fairlead.database.refresh.room import Disk, disk_in, needed
@@ -121,9 +121,19 @@ def test_what_was_to_be_put_back_is_put_back() -> None:
 # -- requests --------------------------------------------------------------------------------------
 
 
+def test_a_dump_is_compressed_only_where_there_is_not_room_for_much_more() -> None:
+    assert compression(database_bytes=100, free=300) == 0
+    assert compression(database_bytes=100, free=299) == 1
+
+
 def test_pg_dump_takes_neither_roles_nor_what_hangs_on_them() -> None:
     command = dump_command(
-        PROGRAMS, Path("/w/dump"), 4, large_objects=False, selected=['--exclude-schema="x"']
+        PROGRAMS,
+        Path("/w/dump"),
+        4,
+        compress=1,
+        large_objects=False,
+        selected=['--exclude-schema="x"'],
     )
     assert command == [
         "/usr/lib/postgresql/16/bin/pg_dump",
@@ -142,7 +152,7 @@ def test_pg_dump_takes_neither_roles_nor_what_hangs_on_them() -> None:
         "--no-password",
         "--file=/w/dump",
     ]
-    with_them = dump_command(PROGRAMS, Path("/w"), 1, large_objects=True, selected=[])
+    with_them = dump_command(PROGRAMS, Path("/w"), 1, compress=0, large_objects=True, selected=[])
     assert "--no-blobs" not in with_them
 
 

@@ -12,6 +12,7 @@ from fairlead.database.masking.sample import as_text, drawn
 
 PROVEN = 3000  # rows at most of all tables of one name, which tenants have
 FEWEST = 100  # of each of them, where it has so many
+INDEXED = ("integer", "uuid")  # families whose texts are read as the same value again
 SKIPPED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 REMEMBERED = """
 select distinct schemaname::text as schema, tablename::text as name from pg_stats
@@ -65,10 +66,7 @@ def same_rows(
         return NO_ROWS
     wanted = sql.SQL(", ").join(sql.SQL(f"${at}::text[]") for at, _ in enumerate(keys, 1))
     names = [sql.Identifier(f"key {at}") for at, _ in enumerate(keys)]
-    same = [
-        sql.SQL("old.{} = {}").format(name, as_text(key, "new"))
-        for name, key in zip(names, keys, strict=True)
-    ]
+    same = [_same(name, key) for name, key in zip(names, keys, strict=True)]
     statement = sql.SQL(
         "select {} from unnest({}) with ordinality old ({}, at) left join {} new on {} "
         "order by old.at"
@@ -80,6 +78,15 @@ def same_rows(
         sql.SQL(" and ").join(same),
     )
     return _fetched(connection, columns, statement, [rows.of(key) for key in keys])
+
+
+def _same(old: sql.Identifier, key: Column) -> sql.Composed:
+    """A number or a UUID as such, which an index finds; others as the texts that we have."""
+    if key.kind.family in INDEXED and not key.kind.array:
+        return sql.SQL("old.{}::{} = {}").format(
+            old, sql.SQL(key.type), sql.Identifier("new", key.name)
+        )
+    return sql.SQL("old.{} = {}").format(old, as_text(key, "new"))
 
 
 def remembered(connection: Connection[DictRow]) -> frozenset[tuple[str, str]]:

@@ -20,6 +20,7 @@ from fairlead.database.backup.beside import connected
 from fairlead.database.backup.process import Ended, libpq_environ, run
 from fairlead.database.backup.programs import Programs
 
+ROOMY = 3  # times the database: as texts, values that PostgreSQL keeps compressed take more
 LOCK_WAIT = "5s"  # for a table that somebody has locked
 EVERY = 0.5  # seconds between two looks at who waits for us
 OPTIONS = "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=0"
@@ -54,15 +55,27 @@ class ReplicaEnded(Exception):
     https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-CONFLICT"""
 
 
+def compression(database_bytes: int, free: int) -> int:
+    """gzip's level, on a disk with so many bytes `free`: to compress takes longer than to read, and
+    the files are gone as soon as they are restored. Pure."""
+    return 0 if free >= database_bytes * ROOMY else 1
+
+
 def dump_command(
-    programs: Programs, folder: Path, jobs: int, *, large_objects: bool, selected: Sequence[str]
+    programs: Programs,
+    folder: Path,
+    jobs: int,
+    *,
+    compress: int,
+    large_objects: bool,
+    selected: Sequence[str],
 ) -> list[str]:
     """pg_dump(1). Roles and what hangs on them stay where they are: the other server has its own.
-    `selected` are more arguments, of what is not taken."""
+    `compress` is gzip's level, `selected` are more arguments, of what is not taken."""
     return [
         programs.path("pg_dump"),
         "--format=directory",
-        "--compress=1",
+        f"--compress={compress}",
         f"--jobs={jobs}",
         f"--lock-wait-timeout={LOCK_WAIT}",
         "--no-owner",
