@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from typing import Sequence
@@ -14,7 +15,7 @@ from .remembering import remember
 def main(arguments: Sequence[str]) -> int:
     mode, options, manage = arguments
     given = json.loads(options)
-    project.set_up(manage, given.get("database", ""))
+    _set_up(manage, given.get("database", ""))
     if mode == "plan":
         return plan()
     if mode == "remember":
@@ -30,6 +31,15 @@ def main(arguments: Sequence[str]) -> int:
     from .migrating import migrate
 
     return migrate(**given)
+
+
+def _set_up(manage: str, database: str) -> None:
+    """What a project is made of stays to the end: looking for garbage in it, at the start and once
+    more at the end, takes a third of a run that has nothing to do."""
+    gc.disable()
+    project.set_up(manage, database)
+    gc.freeze()
+    gc.enable()
 
 
 def run() -> None:
