@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "unique_together": {("name", "city")},
-                "permissions": [("audit_publisher", "Can audit a publisher's books")],
+                "permissions": [("audit_publisher", 'Can audit a publisher\'s "own" \\ books')],
                 "verbose_name": "house",
             },
         ),

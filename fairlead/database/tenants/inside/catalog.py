@@ -20,10 +20,11 @@ with space as materialized (
   where c.relkind not in ('i', 'I', 't')
 ), wanted as materialized (
   select * from relation where %(names)s::text[] is null or relname = any(%(names)s)
+), attribute as materialized (
+  select a.* from relation c join pg_attribute a on a.attrelid = c.oid
+  where c.relkind in ('r', 'p', 'f') and a.attnum > 0
 ), gap as materialized (
-  select a.attrelid, array_agg(a.attnum) as dropped
-  from relation c join pg_attribute a on a.attrelid = c.oid
-  where a.attnum > 0 and a.attisdropped group by a.attrelid
+  select attrelid, array_agg(attnum) as dropped from attribute where attisdropped group by attrelid
 ), part (space, name, line) as (
   select c.relnamespace, c.relname, concat_ws(' ', 'relation', c.relkind, c.relname,
     c.relpersistence, c.relrowsecurity, c.relispartition, array_to_string(c.reloptions, ','),
@@ -37,9 +38,9 @@ with space as materialized (
     nullif(a.attcollation, t.typcollation)::text,
     case when a.atthasdef then (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d
       where d.adrelid = a.attrelid and d.adnum = a.attnum) end)
-  from wanted c join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
+  from wanted c join attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
     left join gap on gap.attrelid = c.oid
-  where c.relkind in ('r', 'p', 'f') and a.attnum > 0 and not a.attisdropped
+  where not a.attisdropped
   union all
   select c.relnamespace, c.relname, concat_ws(' ', 'constraint', c.relname, k.conname,
     k.convalidated, DEFINED)
@@ -95,13 +96,16 @@ PLACES = """case when {1}.dropped is null then array_to_string({0}::int2[], ' ')
     from unnest({0}::int2[]) with ordinality key (number, place)) end"""
 
 
+# A sum of hashes needs no order of the lines: sorting them takes longer.
 PRINTED = (
-    'select nspname, md5(string_agg(line collate "C", chr(10) order by line collate "C"))'
-    " from neutral group by nspname"
+    'select nspname, sum(hashtextextended(line collate "C", 0))::text from neutral group by nspname'
 )
 NAMED = "select nspname, name, line from neutral where name is not null"
-# Compiling the query takes longer than running it.
-SETTINGS = "set local search_path = pg_catalog; set local jit = off; set local work_mem = '64MB'"
+# Compiling the query takes longer than running it, and each connection has a processor at work.
+SETTINGS = (
+    "set local search_path = pg_catalog; set local jit = off; set local work_mem = '64MB';"
+    " set local max_parallel_workers_per_gather = 0"
+)
 EMPTY = ""  # of a schema with nothing in it
 
 

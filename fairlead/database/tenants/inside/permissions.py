@@ -102,6 +102,13 @@ def _permissions(models: List[Any]) -> List[Tuple[str, ...]]:
 
 
 def _rows(rows: Sequence[Tuple[str, ...]]) -> str:
-    """As columns: PostgreSQL plans a few arrays in half the time of as many rows."""
-    columns = (f"array[{', '.join(map(literal, column))}]" for column in zip(*rows))  # noqa: B905 Python 3.8
-    return f"unnest({', '.join(columns)}) with ordinality"
+    """As columns: PostgreSQL plans a few arrays in half the time of as many rows, and reads one
+    literal quicker than one for each value."""
+    columns = (literal(_array(column)) for column in zip(*rows))  # noqa: B905 Python 3.8
+    return f"unnest({', '.join(f'{column}::text[]' for column in columns)}) with ordinality"
+
+
+def _array(values: Sequence[str]) -> str:
+    """https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO"""
+    escaped = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{{{}}}".format(",".join(f'"{value}"' for value in escaped))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import runpy
@@ -19,7 +20,11 @@ class Tenant(NamedTuple):
 
 def set_up(manage: str, database: str = "") -> None:
     """Have Django ready as manage.py has it: only manage.py knows the settings module. With a name
-    of a `database` that one is used of the same server, instead of the settings' own."""
+    of a `database` that one is used of the same server, instead of the settings' own.
+
+    What a project is made of stays to the end: looking for garbage in it, at the start and once
+    more at the end, takes a third of a run that has nothing to do."""
+    gc.disable()
     if database:
         _aim_at(database)
     sys.path.insert(0, os.path.dirname(os.path.abspath(manage)))
@@ -30,6 +35,8 @@ def set_up(manage: str, database: str = "") -> None:
         except SystemExit as end:
             if end.code:
                 raise
+    gc.freeze()
+    gc.enable()
 
 
 def _aim_at(database: str) -> None:
