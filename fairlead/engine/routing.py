@@ -22,15 +22,24 @@ PATIENCE = "5s"  # a container, or the router, that is just restarting is waited
 # New routes would cut off what is no HTTP any more (a WebSocket); it is its container's drain and
 # stop that end it. Caddy 2.7 and newer.
 STREAMS = "24h"
+# Go ends the body of a request when its answer begins, and with it the connection on which that is
+# still being sent: the answer is cut off (https://github.com/caddyserver/caddy/issues/5431). Of
+# bodies up to this size, in bytes, nothing is left to be sent by then.
+BODY = 65536
 FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 TO_ROUTER: Json = {
     "handler": "reverse_proxy",
     "upstreams": [{"dial": SOCKET}],
     "load_balancing": {"try_duration": PATIENCE},
     "stream_close_delay": STREAMS,
+    "request_buffers": BODY,
     # New routes restart the router's server, which closes its idle connections: a request that is
     # sent on one in that moment would be lost. A new connection to its socket never is.
-    "transport": {"protocol": "http", "keep_alive": {"enabled": False}, "compression": False},
+    "transport": {
+        "protocol": "http",
+        "keep_alive": {"max_idle_conns_per_host": -1},  # none is kept
+        "compression": False,
+    },
 }
 
 
@@ -153,6 +162,7 @@ def to_containers(upstreams: list[dict[str, str]]) -> Json:
             "try_duration": PATIENCE,
         },
         "stream_close_delay": STREAMS,
+        "request_buffers": BODY,
         # Shorter than the 2 s after which gunicorn closes a connection, so that no request is
         # sent on one that is being closed; and a drained container has none left.
         "transport": {"protocol": "http", "keep_alive": {"idle_timeout": "1s"}},

@@ -14,7 +14,12 @@ TO_ROUTER = {
     "upstreams": [{"dial": "unix//run/fairlead/router.sock"}],
     "load_balancing": {"try_duration": "5s"},
     "stream_close_delay": "24h",
-    "transport": {"protocol": "http", "keep_alive": {"enabled": False}, "compression": False},
+    "request_buffers": 65536,
+    "transport": {
+        "protocol": "http",
+        "keep_alive": {"max_idle_conns_per_host": -1},
+        "compression": False,
+    },
 }
 EVERYTHING = {"handle": [TO_ROUTER], "terminal": True}
 
@@ -35,6 +40,7 @@ def forwarded(host: str, path: list[str] | None, *upstreams: str) -> dict[str, A
                     "try_duration": "5s",
                 },
                 "stream_close_delay": "24h",
+                "request_buffers": 65536,
                 "transport": {"protocol": "http", "keep_alive": {"idle_timeout": "1s"}},
                 "headers": {
                     "request": {
