@@ -17,6 +17,7 @@ import aiohttp
 
 REQUEST, STAYS = "request", "WebSocket that stays"
 SLOW, CONVERSATION = 5.0, 3.0  # seconds
+SMALL = 1000  # bytes
 UPLOAD, CHUNKS = 1_000_000, 20  # bytes, sent in so many pieces over two seconds
 SAID_EVERY = 0.1  # seconds, in a WebSocket
 EVENTS = 20  # of a stream, as app/app.py sends them
@@ -44,6 +45,7 @@ class Users:
     base: str
     host: str
     rate: float
+    refused: float = 20
     slow: float = 2
     uploads: float = 1
     streams: float = 1
@@ -90,6 +92,7 @@ async def _all(users: Users, there: Connection) -> list[Asked]:
     ) as session:
         kinds: list[tuple[str, float, Callable[[aiohttp.ClientSession], Awaitable[str]]]] = [
             (REQUEST, users.rate, _request),
+            (f"POST of {SMALL} bytes, answered unread", users.refused, _refused),
             (f"answer after {SLOW:g} s", users.slow, _slow),
             (f"upload of {UPLOAD / 1e6:g} MB in 2 s", users.uploads, _upload),
             ("server-sent stream of 4 s", users.streams, _stream),
@@ -131,6 +134,12 @@ async def _noted(found: list[Asked], kind: str, due: float, asking: Awaitable[st
 
 async def _request(session: aiohttp.ClientSession) -> str:
     async with session.get("/") as answer:
+        await answer.read()
+        return _said(answer)
+
+
+async def _refused(session: aiohttp.ClientSession) -> str:
+    async with session.post("/refuse", data=bytes(SMALL)) as answer:
         await answer.read()
         return _said(answer)
 

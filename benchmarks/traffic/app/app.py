@@ -24,6 +24,11 @@ async def slow(request: Request) -> Response:
     return PlainTextResponse(VERSION)
 
 
+async def refuse(request: Request) -> Response:
+    """Before anything of the body is read, as an application refuses."""
+    return PlainTextResponse(VERSION)
+
+
 async def upload(request: Request) -> Response:
     """How many bytes came."""
     return PlainTextResponse(str(sum([len(chunk) async for chunk in request.stream()])))
@@ -48,6 +53,7 @@ ROUTES = [
     Route("/", version),
     Route("/healthz", version),
     Route("/slow", slow),
+    Route("/refuse", refuse, methods=["POST"]),
     Route("/upload", upload, methods=["POST"]),
     Route("/stream", stream),
     WebSocketRoute("/talk", talk),
