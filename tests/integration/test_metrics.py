@@ -318,7 +318,7 @@ def test_the_plot_is_a_picture_of_each_day(told: Told) -> None:
     assert words[:4] == ["dev", "0 changes in 30 days", "1", str(NOW.date() - timedelta(days=30))]
     assert words[5:7] == [
         "prod",
-        "1 change in 30 days, lead time 1 h 0 min, 100% failed, restored in 2 h 0 min",
+        "1 change in 30 days, lead time 1 h 00 min, 100% failed, restored in 2 h 00 min",
     ]
     colours = [one.get("fill") for one in ET.parse(path).iter("{http://www.w3.org/2000/svg}rect")]
     assert colours.count("#c0392b") == 1
