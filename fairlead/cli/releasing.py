@@ -62,6 +62,7 @@ def release(
     """Bring the commit SHA to ENVIRONMENT."""
     if dry_run:
         with project(ctx) as opened:
+            opened.config.environment(environment)
             _dry_run(opened, Request(environment, parse_sha(sha)), as_json)
         return
     with _beginning(ctx, "release", in_process) as child, project(ctx) as opened:

@@ -9,7 +9,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any, Protocol, cast
 
 from fairlead.errors import PrefectUnreachable
@@ -163,10 +163,11 @@ class Child:
         self._begun = False
 
     def begin(self, parameters: dict[str, Any]) -> None:
+        """One that has died by now is told by `ended`."""
         assert self._process.stdin is not None
         self._begun = True
-        self._process.stdin.write(json.dumps(parameters).encode())
-        self._process.stdin.close()
+        with suppress(BrokenPipeError), self._process.stdin as given:
+            given.write(json.dumps(parameters).encode())
 
     def give_up(self) -> None:
         """Have it end where it has not begun."""
