@@ -79,7 +79,7 @@ def bench_of(below: Ground, shape: Shape, hosts: Sequence[SecondEngine], proxy: 
     named = [{"engine": host.socket, "address": host.address} for host in hosts[: shape.hosts]]
     bench.configure(
         services={"web": {"health": {"interval": 1, "passes": PASSES}}},
-        migrations=None,
+        migrations={"preset": "none", "commands": None},
         environments={"dev": {"hosts": named, "batch": shape.batch, "bind": "0.0.0.0"}},
     )
     return bench

@@ -5,7 +5,7 @@
 Fairlead, the straight script and the script that sleeps (benchmarks/scripts.py) change the shop
 from v1 to v2 and back, in turns, on one engine, registry and database; nobody sends requests. Of
 Fairlead's releases it is told which part took how long, by the store. Writes
-benchmarks/results/release.md. Takes about six minutes.
+benchmarks/results/release.md. Takes about ten minutes.
 """
 
 import argparse
@@ -65,7 +65,8 @@ def main() -> None:
                 found.way(SLEEPING, partial(sleeping.change, version))
                 release(stand.shop, version, found)
             found.way(NOTHING, lambda: fairlead(stand.shop, "release", "v1"))
-            back(stand, found)
+            back(stand, found, BACK, SERVING)
+            with_standby(stand, found)
         text = "\n".join(report(found, rounds, machine(stand.engine)))
     print(text)
     RESULTS.write_text(text + "\n")
@@ -100,12 +101,22 @@ def parts(
     yield AFTER, (ended - last).total_seconds()
 
 
-def back(stand: Stand, found: Found) -> None:
+def back(stand: Stand, found: Found, whole: str, serving: str) -> None:
     """v1 runs, which v2 was before; then v1 again, so that each round begins alike."""
     with Watch(stand.shop, "v2") as seen:
-        found.way(BACK, lambda: fairlead(stand.shop, "rollback"))
-    found.ways.setdefault(SERVING, []).append(seen.seconds())
+        found.way(whole, lambda: fairlead(stand.shop, "rollback"))
+    found.ways.setdefault(serving, []).append(seen.seconds())
     fairlead(stand.shop, "release", "v1")
+
+
+def with_standby(stand: Stand, found: Found) -> None:
+    stand.shop.configure(environments={"dev": {"standby": True}})
+    for version in ("v2", "v1"):
+        fairlead(stand.shop, "release", version)
+    back(stand, found, f"{BACK} to what stands by", f"{SERVING}, which stood by")
+    stand.shop.configure()
+    for version in ("v2", "v1"):
+        fairlead(stand.shop, "release", version)
 
 
 class Watch:

@@ -8,12 +8,12 @@ from typing import assert_never
 
 from fairlead.engine.look import Found, HostLook
 from fairlead.engine.target import Target
-from fairlead.model import Drift, DriftKind
+from fairlead.model import Drift, DriftKind, Kept
 
 
-def compared(target: Target, kept: int | None, look: HostLook) -> list[Drift]:
-    """What is otherwise on that host than `target` says, with the containers of the release `kept`
-    stopped beside it; one drift a container, the worst."""
+def compared(target: Target, kept: Kept | None, look: HostLook) -> list[Drift]:
+    """What is otherwise on that host than `target` says, with the containers that are `kept` beside
+    it; one drift a container, the worst."""
     if look.away:
         words = "the host cannot be looked at"
         return [Drift(DriftKind.HOST_AWAY, look.host, "", words, look.away)]
@@ -49,16 +49,16 @@ def _of_one(digest: str, host: str, name: str, found: Found | None) -> Drift | N
     return None
 
 
-def _others(target: Target, kept: int | None, look: HostLook) -> Iterator[Drift]:
+def _others(target: Target, kept: Kept | None, look: HostLook) -> Iterator[Drift]:
     wanted = {name for service in target.config.services for name in target.names(service)}
     for found in look.containers:
         if found.name in wanted:
             continue
-        if found.origin is None or found.origin != kept:
+        if found.origin is None or kept is None or found.origin != kept.origin:
             words = f"{found.name} is unknown: no release that runs or is kept has it"
             whose = f"of release {found.origin}" if found.origin else "of no release"
             yield Drift(DriftKind.UNKNOWN, look.host, found.name, words, f"{whose}, {found.status}")
-        elif found.status == "running":
+        elif found.status == "running" and not kept.standby:
             words = f"{found.name} runs, and is only kept to go back to"
             yield Drift(DriftKind.NOT_AT_REST, look.host, found.name, words)
 

@@ -197,6 +197,15 @@ class Release(Timed):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What ran before, kept to go back to: the release that made its containers. On `standby` those
+    with a port go on running."""
+
+    origin: int
+    standby: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Step(Piece):
     """One attempt at one step."""
 

@@ -14,7 +14,7 @@ from fairlead.errors import FairleadError, LeaseHeld
 from fairlead.lease import hold
 from fairlead.model import size
 from fairlead.project import Project
-from fairlead.recovery import replaced_origin, unsettled
+from fairlead.recovery import kept, unsettled
 
 LOG = logging.getLogger("fairlead")
 TOLD = 90  # days that what was told stays in the outbox
@@ -124,9 +124,10 @@ def _prune_containers(
     current = project.store.releases.current(project.config.project, environment)
     if current is None:
         return  # where nothing is recorded, nobody knows what may go
-    kept = {current.origin, replaced_origin(project, current)}
+    before = kept(project, current)
+    needed = {current.origin, *([before.origin] if before else [])}
     with closing(project.site(project.recorded(current), environment, host)) as site:
-        old = site.origins() - kept
+        old = site.origins() - needed
         for origin in sorted(old - site.proxy.serving() if old else old):
             names = [found.name or "" for found in site.containers_of(origin)]
             if guard:

@@ -17,8 +17,10 @@ from fairlead.errors import FairleadError, NotSettled
 from fairlead.lease import Held
 from fairlead.model import (
     BackupState,
+    Kept,
     Placement,
     Release,
+    ReleaseKind,
     ReleaseState,
     Step,
     StepName,
@@ -149,7 +151,7 @@ def _put_to_rest(
         move_tags(project, config, release)
     except FairleadError as error:
         say(f"its tags could not be moved: {error}")
-    keep = replaced_origin(project, release)
+    keep = kept(project, release)
     try:
         at_once(lambda site: site.retire(release.origin, keep, say), sites)
     except FairleadError as error:
@@ -207,10 +209,14 @@ def _database(
     return f"{keeps} As it was before: fairlead restore {release.environment} {backup.id}"
 
 
-def replaced_origin(project: Project, release: Release) -> int | None:
-    """Whose stopped containers are kept to go back to: those of the release it replaced."""
+def kept(project: Project, release: Release) -> Kept | None:
+    """What is kept to go back to: the release that it replaced. What somebody has gone back from
+    does not stand by: it is wrong as likely as not."""
     replaced = project.store.releases.get(release.replaces) if release.replaces else None
-    return replaced.origin if replaced else None
+    if replaced is None:
+        return None
+    policy = project.recorded(release).environment(release.environment)
+    return Kept(replaced.origin, policy.standby and release.kind is not ReleaseKind.ROLLBACK)
 
 
 def placements(release: Release, target: Target, sites: Sequence[Site]) -> list[Placement]:

@@ -12,7 +12,7 @@ from fairlead.engine.target import Target
 from fairlead.errors import FairleadError
 from fairlead.model import Drift, DriftChanges, DriftKind, Release, StepName
 from fairlead.project import Project
-from fairlead.recovery import replaced_origin, unsettled
+from fairlead.recovery import kept, unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ def _otherwise(project: Project, current: Release | None) -> list[Drift]:
     """Compared on every host that the recorded release has; nothing where nothing is recorded."""
     if current is None:
         return []
-    target, kept = project.target_of(current), replaced_origin(project, current)
+    target, beside = project.target_of(current), kept(project, current)
     looks = at_once(lambda host: _look(project, target, host), target.settings.hosts)
-    return [drift for one in looks for drift in compared(target, kept, one)]
+    return [drift for one in looks for drift in compared(target, beside, one)]
 
 
 def _look(project: Project, target: Target, host: Host) -> HostLook:

@@ -5,12 +5,16 @@ for ever. See docs/decisions/0008-draining.md.
 """
 
 import logging
+import os
 import shlex
 import signal
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,10 +30,12 @@ from prefect.utilities.services import critical_service_loop
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 from flows.automations import HEARTBEAT, dead_runs, ensure
+from flows.warm import SOCKET
 
 AWAY = (httpx.HTTPError, ObjectNotFound)  # also a run that somebody has deleted
 QUERY = 2.0  # seconds between two questions for runs; Prefect's own 10 is most of what one waits
 PUT_BACK = 60.0  # seconds that releases get to be put back; Prefect gives their processes 30
+BEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", str(HEARTBEAT))
 ENGINE = shlex.join([sys.executable, "-m", "flows.engine"])
 
 Say = Callable[[str], None]
@@ -42,7 +48,7 @@ class Job(ProcessJobConfiguration):
         self.stream_output = False  # a broken pipe would end it
         self.command = ENGINE
         super().prepare_for_flow_run(*given, **named)
-        self.env.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", str(HEARTBEAT))
+        self.env.setdefault(*BEATS)
 
 
 class Worker(ProcessWorker):
@@ -142,22 +148,44 @@ async def work(
     for logger in ("prefect.flow_runs.worker", "prefect.runner"):  # what we tell is enough
         logging.getLogger(logger).setLevel(logging.WARNING)
     stop, worker, left, trouble = Stop(), Worker(pool, name, say), list[str](), list[Exception]()
-    async with anyio.create_task_group() as beside:
-        await beside.start(stop.listen)
-        with _noted(trouble), anyio.CancelScope() as working:
-            async with worker:  # leaving it waits for its runs
-                await ensure(worker.client, dead_runs())  # the API answers, or we end here
-                for deployment in deployments:
-                    await deployment.aapply()
-                say(f"Worker {name} takes the runs of work pool {pool}. Ctrl-C has it drain.")
-                with _noted(trouble):
-                    await worker.take(stop.asked)
-                stop.asked.set()
-                beside.start_soon(_drain, worker, stop, drain, say, working, left)
-        beside.cancel_scope.cancel()
+    with _warm():
+        async with anyio.create_task_group() as beside:
+            await beside.start(stop.listen)
+            with _noted(trouble), anyio.CancelScope() as working:
+                async with worker:  # leaving it waits for its runs
+                    await ensure(worker.client, dead_runs())  # the API answers, or we end here
+                    for deployment in deployments:
+                        await deployment.aapply()
+                    say(f"Worker {name} takes the runs of work pool {pool}. Ctrl-C has it drain.")
+                    with _noted(trouble):
+                        await worker.take(stop.asked)
+                    stop.asked.set()
+                    beside.start_soon(_drain, worker, stop, drain, say, working, left)
+            beside.cancel_scope.cancel()
     if trouble:
         raise trouble[0]
     return left
+
+
+@contextmanager
+def _warm() -> Iterator[None]:
+    """Beside the worker, with the settings that its runs get; nothing waits for it."""
+    current = get_current_settings()
+    with tempfile.TemporaryDirectory(prefix="fairlead-warm-") as folder:
+        way = str(Path(folder) / "socket")
+        process = subprocess.Popen(  # noqa: S603 our own module
+            [sys.executable, "-m", "flows.warm", way],
+            stdin=subprocess.PIPE,
+            env=dict([BEATS]) | os.environ | current.to_environment_variables(exclude_unset=True),
+            start_new_session=True,
+        )
+        os.environ[SOCKET] = way
+        try:
+            yield
+        finally:
+            del os.environ[SOCKET]
+            process.kill()  # what it has forked goes on
+            process.communicate()
 
 
 @contextmanager

@@ -24,6 +24,8 @@ def deploy(run: Run) -> None:
         for line in at_once(lambda site: site.prepare(run.config), run.sites):
             step.say(line)
         if run.previous is not None:
+            stay = (run.release.origin, run.previous.origin)
+            at_once(lambda site: site.end_standby(stay, step.say), run.sites)
             _look_from_outside(run)
         for batch in batches(run.sites, run.settings.batch):
             _cut_over(run, batch, step)

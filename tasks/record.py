@@ -3,9 +3,9 @@
 from prefect import task
 
 from fairlead.engine.at_once import at_once
-from fairlead.model import ReleaseState, StepName
+from fairlead.model import Kept, ReleaseState, StepName
 from fairlead.proving import move_tags as retag
-from fairlead.recovery import placements, replaced_origin
+from fairlead.recovery import kept, placements
 from fairlead.run import Run
 from tasks.retries import RETRIED
 from tasks.step import task_of
@@ -39,8 +39,16 @@ def move_tags(run: Run) -> None:
 
 @task(**task_of("retire"))
 def retire(run: Run) -> None:
-    """Drain and stop the old containers; the last ones are kept to go back to."""
+    """Drain and stop the old containers; the last ones are kept to go back to, on standby where the
+    environment wants it."""
     with run.step(StepName.RETIRE) as step:
-        keep = replaced_origin(run.project, run.release)
+        keep = kept(run.project, run.release)
         at_once(lambda site: site.retire(run.release.origin, keep, step.say), run.sites)
-        step.detail = f"release {keep} is kept to go back to" if keep else "nothing ran before"
+        step.detail = _how_kept(keep)
+
+
+def _how_kept(keep: Kept | None) -> str:
+    if keep is None:
+        return "nothing ran before"
+    goes_on = ", and goes on running" if keep.standby else ""
+    return f"release {keep.origin} is kept to go back to{goes_on}"

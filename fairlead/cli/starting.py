@@ -145,7 +145,7 @@ class Child:
     """The flow in a process of its own, so that Ctrl-C reaches this one and the flow can put
     things back. Its parameters go through standard input, what it prints into a file.
 
-    flows/__main__.py says which API of Prefect it uses.
+    flows/running.py says which API of Prefect it uses.
     """
 
     ends_with_us = True

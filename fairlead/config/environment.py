@@ -136,6 +136,9 @@ class Environment(Model):
     where neither the new version has served a request nor anybody else written anything."""
     soak: float = Field(default=10, ge=0, le=86_400)
     """Seconds for which it is watched before it counts as good."""
+    standby: bool = False
+    """What ran before goes on running, asked by nobody, until the next release: going back is a
+    switch then, and costs the memory of a second version. Services without a port are stopped."""
     notify: Notify = Notify()
     """Who is told of its releases and of its drift."""
 
@@ -158,6 +161,7 @@ POLICY = (
     "approval",
     "approval_timeout",
     "soak",
+    "standby",
     "notify",
     "batch",
     "backup",

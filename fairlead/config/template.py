@@ -97,6 +97,7 @@ promotes_from = "dev"                  # fairlead promote dev prod: the same dig
 # promote_after = 1800                 # seconds well in dev, then by itself
 branch = "main"
 soak = 60
+# standby = true                       # what ran before goes on running: going back is a switch
 # require_checks = ["test-backend"]    # have to have passed at GitHub for this very commit
 # on_failure = "reverse"               # migrations too, or "restore"; without it the code alone
 # approval = true                      # somebody approves each release; or "other": not who asked

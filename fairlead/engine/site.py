@@ -5,7 +5,7 @@ stop and start.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import docker
@@ -31,7 +31,7 @@ from fairlead.engine.target import (
     rendered,
 )
 from fairlead.errors import ContainerFailed, EngineError, HostUnreachable, ProxyError
-from fairlead.model import Image
+from fairlead.model import Image, Kept
 
 Say = Callable[[str], None]
 # Name and password for the registry, asked for when something has to be pulled.
@@ -192,14 +192,24 @@ class Site:
         with engine_errors(self.host, f"find {', '.join(names)}"):
             return [self.client.containers.get(name) for name in names]
 
-    def retire(self, current: int, keep: int | None, say: Say) -> None:
-        """Drain and stop what is not of the release `current`; keep the containers of `keep`,
-        stopped, to go back to, and remove the others."""
+    def retire(self, current: int, keep: Kept | None, say: Say) -> None:
+        """Drain what is not of the release `current`. The containers of `keep` stay, stopped or on
+        standby; the others are removed."""
         old = [found for found in self.containers() if _origin(found) != current]
-        self._stop(old, say)
+        stay = [found for found in old if keep is not None and _origin(found) == keep.origin]
+        ready = [found for found in stay if keep and keep.standby and found.labels[f"{LABEL}port"]]
+        self._stop([found for found in old if found not in ready], say)
+        at_once(lambda found: self._stands_by(found, say), _running(ready))
         for found in old:
-            if _origin(found) != keep:
+            if found not in stay:
                 self._remove(found)
+
+    def end_standby(self, but: Collection[int], say: Say) -> None:
+        """Stop what runs, gets no requests and is of none of the releases `but`: there may be room
+        for two versions at a time, and none for three."""
+        over = [found for found in _running(self.containers()) if _origin(found) not in but]
+        serving = self.proxy.serving() if over else set()
+        self._stop([found for found in over if _origin(found) not in serving], say)
 
     def remove(self, origin: int, say: Say) -> None:
         """Stop and remove the containers of a release that is not served any more."""
@@ -312,8 +322,18 @@ class Site:
         return None
 
     def _stop(self, old: list[Container], say: Say) -> None:
-        running = [found for found in old if found.status in ("running", "restarting", "paused")]
-        at_once(lambda found: self._drained_and_stopped(found, say), running)
+        at_once(lambda found: self._drained_and_stopped(found, say), _running(old))
+
+    def _stands_by(self, old: Container, say: Say) -> None:
+        """It runs on, and nobody asks it. What stays open longer than it may is cut off, as where
+        it is stopped: else a WebSocket would stay with the old version."""
+        left = self._drain(old)
+        if left:
+            grace = max(1, round(float(old.labels[f"{LABEL}stop_grace"])))
+            with engine_errors(self.host, f"restart {old.name}"):
+                old.restart(timeout=grace)
+        cut = f"; it was restarted, {left} requests were cut off" if left else ""
+        say(f"{self.host}: {old.name} goes on running, to go back to{cut}")
 
     def _drained_and_stopped(self, old: Container, say: Say) -> None:
         left = self._drain(old)
@@ -355,6 +375,10 @@ def how_it_ended(state: Mapping[str, Any]) -> str:
     if state.get("OOMKilled"):
         return "was killed: out of memory"
     return f"exited with {state['ExitCode']}"
+
+
+def _running(found: Iterable[Container]) -> list[Container]:
+    return [one for one in found if one.status in ("running", "restarting", "paused")]
 
 
 def _origin(found: Container) -> int:

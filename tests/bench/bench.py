@@ -201,7 +201,7 @@ class Bench:
 
     def flow(self, name: str, **given: Any) -> int:
         """Run any flow in this process; its exit code."""
-        flows = importlib.import_module("flows.__main__")
+        flows = importlib.import_module("flows.running")
         with self.acting():
             code: int = flows.run(name, given)
         return code

@@ -11,7 +11,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.__main__ import run
+from flows.running import run
 
 
 def run_flow(environ: Mapping[str, str], name: str, parameters: dict[str, Any], log: str) -> None:

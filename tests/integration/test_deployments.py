@@ -79,7 +79,7 @@ def said_in(image: str, *command: str) -> str:
 def test_image_runs_fairlead_its_flows_and_prefect_as_somebody_without_rights(image: str) -> None:
     assert said_in(image, "id", "-u") == "10001"
     assert said_in(image, "fairlead", "--version").startswith("fairlead, version ")
-    imports = "import flows.__main__ as m, paramiko, prefect_redis, asyncpg; print(m.__cached__)"
+    imports = "import flows.running as m, paramiko, prefect_redis, asyncpg; print(m.__cached__)"
     compiled = said_in(image, "python", "-c", imports)
     assert said_in(image, "ls", compiled) == compiled
 

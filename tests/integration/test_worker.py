@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from examples.stand.prefect_server import PrefectServer
@@ -140,3 +141,80 @@ def test_release_is_put_back_in_the_end(stage: Stage, bench: Bench, how: str) ->
     assert (put_back.id, put_back.state) == (good.id + 1, ReleaseState.ROLLED_BACK)
     assert bench.serves() == "v1"
     assert bench.read(lambda store: store.leases.live(bench.project)) == []
+
+
+def warm(worker: Working) -> psutil.Process:
+    """What has imported everything, once it can be asked."""
+
+    def listening() -> list[psutil.Process]:
+        found = [one for one in children(worker) if "flows.warm" in one.cmdline()]
+        return [one for one in found if Path(one.cmdline()[-1]).exists()]
+
+    until(lambda: bool(listening()), "something is warm")
+    return listening()[0]
+
+
+def children(worker: Working) -> list[psutil.Process]:
+    return psutil.Process(worker.process.pid).children()
+
+
+def engine(worker: Working) -> psutil.Process:
+    """What is to Prefect the process of the only run."""
+    (found,) = [one for one in children(worker) if "flows.engine" in one.cmdline()]
+    return found
+
+
+@pytest.mark.parametrize("killed", ["what Prefect knows", "the fork"])
+def test_fork_and_what_prefect_knows_of_it_end_together(
+    stage: Stage, gate: Gates, killed: str
+) -> None:
+    with working(stage) as worker:
+        source = warm(worker)
+        run = held(stage, gate, "v1", StepName.DEPLOY)
+        (fork,), known = source.children(), engine(worker)
+        (fork if killed == "the fork" else known).kill()
+        gone, alive = psutil.wait_procs([fork, known], timeout=10)
+        assert (len(gone), alive) == (2, [])
+        until(lambda: worker.has_said("its process ended with exit code -9."), "it is told")
+        gate.open()
+        second = stage.api.start(stage.release, {"sha": stage.push("v2"), "wait_minutes": 5})
+        assert stage.api.ended(second)["state"]["name"] == "Completed"
+        assert source.is_running()
+    assert state(stage, run) == "Crashed"
+    assert stage.bench.serves() == "v2"
+
+
+def test_fork_is_told_what_its_process_is_told_and_outlives_the_warm_one(
+    stage: Stage, gate: Gates
+) -> None:
+    with working(stage) as worker:
+        source = warm(worker)
+        held(stage, gate, "v1", StepName.DEPLOY)
+        (fork,), known = source.children(), engine(worker)
+        source.kill()
+        source.wait(10)
+        known.terminate()
+        gate.open()
+        psutil.wait_procs([fork, known], timeout=30)
+        until(lambda: not fork.is_running() and not known.is_running(), "both have ended")
+    assert stage.bench.history(stage.environment)[0].state is ReleaseState.ROLLED_BACK
+
+
+def test_run_with_settings_of_its_own_or_without_anything_warm_is_made_all_the_same(
+    stage: Stage, gate: Gates
+) -> None:
+    with working(stage) as worker:
+        source = warm(worker)
+        gate.after(StepName.DEPLOY, stage.environment)
+        other = {"env": {"PREFECT_LOGGING_LEVEL": "WARNING"}}
+        given = {"sha": stage.push("v1")}
+        first = stage.api.start(stage.release, given, job_variables=other)
+        until(gate.waiting, "it is held")
+        assert source.children() == []
+        gate.open()
+        assert stage.api.ended(first)["state"]["name"] == "Completed"
+        source.kill()
+        source.wait(10)
+        second = stage.api.start(stage.release, {"sha": stage.push("v2")})
+        assert stage.api.ended(second)["state"]["name"] == "Completed"
+    assert stage.bench.serves() == "v2"

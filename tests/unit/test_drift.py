@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fairlead.drift import compared, next_step, with_hidden
 from fairlead.engine.look import Found, HostLook
 from fairlead.engine.target import Target
-from fairlead.model import Drift, DriftKind
+from fairlead.model import Drift, DriftKind, Kept
 from tests.bench.example import SHA, aimed
 
 BACKEND = f"sha256:{'b' * 64}"
@@ -43,7 +43,7 @@ def host(*instead: Found, without: str = "", **over: object) -> HostLook:
 
 
 def drifts(look: HostLook) -> list[Drift]:
-    return compared(target(), KEPT, look)
+    return compared(target(), Kept(KEPT, standby=False), look)
 
 
 def test_what_runs_as_it_was_released_is_no_drift() -> None:
@@ -180,6 +180,12 @@ WORKER = "shop-dev-worker-7-1"
 )
 def test_each_difference_is_told_in_its_own_words(look: HostLook, drift: Drift) -> None:
     assert drifts(look) == [drift]
+
+
+def test_what_stands_by_may_run_and_need_not() -> None:
+    for status in ("running", "exited"):
+        look = host(Found("shop-dev-backend-5-1", KEPT, status))
+        assert compared(target(), Kept(KEPT, standby=True), look) == []
 
 
 def test_first_release_has_nothing_that_is_kept() -> None:
