@@ -11,12 +11,15 @@ Takes about fifteen minutes.
 
 import argparse
 import math
+import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
+
+import psutil
 
 from benchmarks.machine import machine, middle, today
 from benchmarks.stand import Ground, ground
@@ -43,7 +46,7 @@ class Shape:
 SHAPES = tuple(
     Shape(*shape) for shape in ((2, 2), (4, 4), (20, 20), (2, 1), (4, 2), (20, 10), (4, 1), (20, 5))
 )
-Taken = tuple[float, float]  # seconds, of the deploy step and of the whole command
+Taken = tuple[float, float, float]  # seconds of the deploy step and of the whole command; busy
 
 
 def main() -> None:
@@ -52,8 +55,7 @@ def main() -> None:
         proxy = push(below.engine, below.images.caddy, f"{below.registry.address}/proxy:1")
         benches = {shape: bench_of(below, shape, hosts, proxy) for shape in SHAPES}
         for bench in benches.values():
-            for version in ("v1", "v2"):  # both images are there afterwards
-                change(bench, version)
+            change(bench, "v2")
         found: dict[Shape, list[Taken]] = {shape: [] for shape in SHAPES}
         for version in islice(cycle(["v1", "v2"]), rounds):
             for shape, bench in benches.items():
@@ -86,14 +88,16 @@ def bench_of(below: Ground, shape: Shape, hosts: Sequence[SecondEngine], proxy: 
 
 
 def change(bench: Bench, version: str) -> Taken:
-    began = time.monotonic()
+    began, before = time.monotonic(), psutil.cpu_times()
     bench.fairlead("release", "dev", bench.push(version), "--in-process", timeout=600)
-    whole = time.monotonic() - began
+    whole, after = time.monotonic() - began, psutil.cpu_times()
+    idle = after.idle + after.iowait - before.idle - before.iowait
     deploy = next(
         step for step in bench.steps(bench.history()[0].id) if step.name is StepName.DEPLOY
     )
     assert deploy.ended_at is not None
-    return (deploy.ended_at - deploy.started_at).total_seconds(), whole
+    seconds = (deploy.ended_at - deploy.started_at).total_seconds()
+    return seconds, whole, 100 * (1 - idle / (sum(after) - sum(before)))
 
 
 def report(found: Mapping[Shape, Sequence[Taken]], where: str) -> Iterator[str]:
@@ -106,12 +110,16 @@ def report(found: Mapping[Shape, Sequence[Taken]], where: str) -> Iterator[str]:
         "engines share here, which hosts of their own would not. Made by "
         "`python -m benchmarks.hosts`.",
         "",
-        "| batches | hosts | in batches of | deploy | the whole command |",
-        "|---|---|---|---|---|",
+        "| batches | hosts | in batches of | deploy | the whole command | processors busy, % |",
+        "|---|---|---|---|---|---|",
     )
     for shape, taken in found.items():
-        deploy, whole = (middle(seconds, ".1f") for seconds in zip(*taken, strict=True))
-        yield f"| {shape.batches} | {shape.hosts} | {shape.batch} | {deploy} | {whole} |"
+        steps, commands, busy = zip(*taken, strict=True)
+        deploy, whole = middle(steps, ".1f"), middle(commands, ".1f")
+        yield (
+            f"| {shape.batches} | {shape.hosts} | {shape.batch} | {deploy} | {whole} "
+            f"| {statistics.median(busy):.0f} |"
+        )
 
 
 def arguments() -> argparse.Namespace:
