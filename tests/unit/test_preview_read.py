@@ -78,6 +78,21 @@ def test_table_that_is_read_is_found_by_name_among_those_that_are_locked() -> No
     assert found.works == (Work(WorkKind.READS, A),)
 
 
+def test_table_that_was_renamed_is_called_what_the_real_database_calls_it() -> None:
+    """Its size is looked up there."""
+    locks = [["1", "AccessExclusiveLock"]]
+    renamed, rewritten, read = statements(
+        base(table("a"), table("b")),
+        migration("0002"),
+        statement("rename", locks=locks, changed={"1": table("new")}),
+        statement("rewrite", locks=locks, changed={"1": table("new", file=2)}),
+        statement("read", locks=locks, read=[["verifying table", "new"]]),
+    )
+    assert {one.locks for one in (renamed, rewritten, read)} == {(Lock("ACCESS EXCLUSIVE", A),)}
+    assert (renamed.works, rewritten.works) == ((), (Work(WorkKind.REWRITES, A),))
+    assert read.works == (Work(WorkKind.READS, A),)
+
+
 def test_statement_outside_a_transaction_has_the_lock_that_is_documented() -> None:
     changed = table("a")
     changed["indexes"] = {

@@ -35,13 +35,13 @@ def troubles(base: Shape, now: Shape) -> dict[Key, Trouble]:
 
 
 def works(before: Shape, now: Shape, tag: str, validated: Collection[str]) -> Iterator[Work]:
-    """What a statement did to tables that were there before: a new file is a rewrite. `validated`
-    are names of foreign keys."""
+    """What a statement did to tables that were there before, by the names of then: a new file is a
+    rewrite. `validated` are names of foreign keys."""
     for oid, old in before.items():
         new = now.get(oid)
         if new is None:
             continue
-        table = table_of(new)
+        table = table_of(old)
         if old["file"] and old["file"] != new["file"] and not tag.startswith("TRUNCATE"):
             yield Work(WorkKind.REWRITES, table)
         elif _built(old, new):
