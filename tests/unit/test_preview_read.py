@@ -158,6 +158,15 @@ def test_tables_of_each_tenant_have_no_schema_and_stages_say_how_many_there_are(
     assert (one.broke, one.tried) == ("ProgrammingError: no", True)
 
 
+def test_schema_that_is_called_shared_is_no_tenant_s() -> None:
+    (found,) = statements(
+        base(table("a", schema="shared")),
+        migration("0002"),
+        statement("x", locks=[["1", "ShareLock"]]),
+    )
+    assert found.locks == (Lock("SHARE", Table("shared", "a")),)
+
+
 def test_where_nothing_was_tried_only_the_operations_are_known() -> None:
     (stage,) = stages_of([migration("0002")], {})
     assert (stage.migrations[0].operations, stage.migrations[0].tried) == (("Do it",), False)
