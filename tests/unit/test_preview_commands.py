@@ -71,6 +71,12 @@ def test_each_remark_stands_beside_its_statement() -> None:
     assert rules == [[], ["ban-drop-column"], ["ban-drop-table"]]
 
 
+def test_comment_at_the_end_of_a_statement_hides_no_semicolon() -> None:
+    made = linted(stage("alter table a add b bigint -- why", "drop table a"), squawk(), 17)
+    rules = [[one.rule for one in each.remarks] for _, each in made.statements()]
+    assert rules == [[], ["ban-drop-table"]]
+
+
 @pytest.mark.parametrize(
     ("script", "why"),
     [

@@ -101,4 +101,5 @@ def _numbered(statements: Sequence[Statement]) -> tuple[str, Sequence[int]]:
 
 
 def _texts(statements: Iterable[Statement]) -> Iterable[str]:
-    return (f"{statement.sql.rstrip().rstrip(';')};" for statement in statements)
+    """The semicolon on a line of its own: the last one may end in a comment."""
+    return (f"{statement.sql.rstrip().rstrip(';')}\n;" for statement in statements)
