@@ -18,12 +18,12 @@ def table(name: str, schema: str = "public", file: int = 1, **columns: str) -> d
     return {**whole, "constraints": {}, "indexes": {}}
 
 
-def base(*tables: dict[str, Any], of: str = "shared") -> Event:
+def base(*tables: dict[str, Any], of: str = "") -> Event:
     by_oid = {str(at): one for at, one in enumerate(tables, start=1)}
     return {"event": "base", "of": of, "tables": by_oid}
 
 
-def migration(name: str, of: str = "shared", code: tuple[str, ...] = ()) -> Event:
+def migration(name: str, of: str = "", code: tuple[str, ...] = ()) -> Event:
     told = {"event": "migration", "of": of, "app": "shop", "name": name, "atomic": True}
     return {**told, "operations": ["Do it"], "code": list(code)}
 
@@ -158,13 +158,24 @@ def test_tables_of_each_tenant_have_no_schema_and_stages_say_how_many_there_are(
     assert (one.broke, one.tried) == ("ProgrammingError: no", True)
 
 
-def test_schema_that_is_called_shared_is_no_tenant_s() -> None:
-    (found,) = statements(
-        base(table("a", schema="shared")),
-        migration("0002"),
-        statement("x", locks=[["1", "ShareLock"]]),
+def test_schema_and_tenant_may_be_called_shared() -> None:
+    shared, tenant = stages_of(
+        [
+            base(table("a", schema="shared")),
+            migration("0002"),
+            statement("x", locks=[["1", "ShareLock"]]),
+            base(table("a", schema="shared"), of="shared"),
+            migration("0003", of="shared"),
+            statement("y", locks=[["1", "ShareLock"]]),
+        ],
+        {"shared": 1},
     )
-    assert found.locks == (Lock("SHARE", Table("shared", "a")),)
+    assert [(one.schema, one.tenants) for one in (shared, tenant)] == [("", 0), ("shared", 1)]
+    locks = [
+        [lock.table for _, statement in stage.statements() for lock in statement.locks]
+        for stage in (shared, tenant)
+    ]
+    assert locks == [[Table("shared", "a")], [Table("", "a")]]
 
 
 def test_where_nothing_was_tried_only_the_operations_are_known() -> None:

@@ -18,7 +18,6 @@ from fairlead.database.preview.model import (
 from fairlead.database.preview.rules import Key, Shape, table_of, troubles, works
 from fairlead.database.tenants.inside_job import Event
 
-SHARED = "shared"  # not the name of a schema
 # By how much they keep out; a reader's own lock, ACCESS SHARE, is nobody's trouble.
 MODES = {
     "AccessExclusiveLock": "ACCESS EXCLUSIVE",
@@ -46,14 +45,14 @@ def stages_of(events: Iterable[Event], tenants: Mapping[str, int]) -> tuple[Stag
         if current is not None:
             current.take(event)
     return tuple(
-        Stage("" if of == SHARED else of, tenants.get(of, 0), reader.migrations())
-        for of, reader in readers.items()
+        Stage(of, tenants.get(of, 0), reader.migrations()) for of, reader in readers.items()
     )
 
 
 @dataclass
 class _Reader:
-    """One stage. What a statement brings counts only if it is still so in the end."""
+    """One stage: `of` is a tenant's schema, empty for the shared one. What a statement brings
+    counts only if it is still so in the end."""
 
     of: str
     base: Shape = field(default_factory=dict)
@@ -104,8 +103,6 @@ class _Reader:
 
     def _own(self, tables: Shape) -> Shape:
         """What is each tenant's has no schema, so that all who wait for it are told alike."""
-        if self.of == SHARED:
-            return tables
         own = {
             oid: {**one, "schema": ""} for oid, one in tables.items() if one["schema"] == self.of
         }
