@@ -1,10 +1,8 @@
 """Where the project's code is, and what may be started from there."""
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import Field, StringConstraints
-
-from fairlead.config.kinds import Login, Model, Name, Repository, SecretReference
+from fairlead.config.kinds import HttpAddress, Login, Model, Name, Repository, SecretReference
 
 
 class GitHub(Model):
@@ -16,7 +14,7 @@ class GitHub(Model):
     """What its API is asked with; `prefect:name` may be a GitHubCredentials block too."""
     tell: bool = True
     """With a token, whether GitHub is told of each release."""
-    api: Annotated[str, StringConstraints(pattern=r"^https?://")] = "https://api.github.com"
+    api: HttpAddress = "https://api.github.com"
     """Where its API is, for GitHub Enterprise and tests."""
 
     @property

@@ -41,6 +41,21 @@ def _is_ssh(address: str) -> bool:
     return parts.scheme == "ssh" and bool(named)
 
 
+def _http_address(value: Any) -> Any:
+    if not isinstance(value, str) or not _is_http(value):
+        raise ValueError("should be https://… with the name of a host")
+    return value
+
+
+def _is_http(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        named = parts.hostname and parts.port != 0
+    except ValueError:  # brackets that are no IPv6 address, or a port that is no number
+        return False
+    return parts.scheme in ("http", "https") and bool(named)
+
+
 def _freeze_window(value: Any) -> Any:
     parse_window(str(value))
     return value
@@ -88,6 +103,7 @@ def _place(value: Any) -> Any:
 SecretReference = Annotated[str, BeforeValidator(_secret_reference)]
 EngineAddress = Annotated[str, BeforeValidator(_engine_address)]
 SshAddress = Annotated[str, BeforeValidator(_ssh_address)]
+HttpAddress = Annotated[str, BeforeValidator(_http_address)]
 FreezeWindow = Annotated[str, BeforeValidator(_freeze_window)]
 BackupPlace = Annotated[str, BeforeValidator(_place)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]

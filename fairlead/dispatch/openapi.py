@@ -127,7 +127,7 @@ _DELIVER = {
         "415": _problem("The body is not sent as JSON."),
         "422": _problem("It is signed, and not what GitHub sends; or Prefect refused it."),
         "429": _problem("Too many at once."),
-        "503": _problem("The store is away."),
+        "503": _problem("The store is away, or too many bodies come at once."),
     },
 }
 

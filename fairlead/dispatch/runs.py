@@ -15,6 +15,8 @@ from fairlead.model import Delivery
 
 TAG = "via:github"
 TIMEOUT = 3.0  # seconds for each request
+# What comes of reading another's answer as Prefect's.
+NOT_PREFECT = (ValueError, LookupError, TypeError, AttributeError)
 _REFUSALS = (400, 409, 422)  # a wrong parameter, a schema that does not fit, an unknown field
 
 
@@ -62,9 +64,14 @@ class Runs:
         told = self._ask("POST", f"/flow_runs/{run}/resume", {"run_input": answer})
         if not told.is_success:
             raise PrefectUnreachable(self._api, f"{told.status_code} {_said(told)}")
-        result = told.json()
-        if result["status"] != "ACCEPT":
-            raise PrefectUnreachable(self._api, str(result["details"].get("reason", "")))
+        try:
+            result = told.json()
+            taken = result["status"] == "ACCEPT"
+            why = "" if taken else str(result["details"].get("reason", ""))
+        except NOT_PREFECT as error:
+            raise PrefectUnreachable(self._api, "its answer is not Prefect's") from error
+        if not taken:
+            raise PrefectUnreachable(self._api, why)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:
@@ -78,7 +85,7 @@ class Runs:
             raise PrefectUnreachable(self._api, f"{answer.status_code} {_said(answer)}")
         try:
             return str(uuid.UUID(answer.json()["id"]))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except NOT_PREFECT as error:
             raise PrefectUnreachable(self._api, "its answer is not Prefect's") from error
 
 
@@ -124,10 +131,19 @@ class _Csrf(httpx.Auth):
         answer = yield request
         if request.method == "GET" or answer.status_code != httpx.codes.FORBIDDEN:
             return
-        token = yield httpx.Request(
+        told = yield httpx.Request(
             "GET", self._place, params={"client": self._client}, headers=self._headers
         )
-        if token.is_success:
-            request.headers["Prefect-Csrf-Token"] = token.json()["token"]
+        if token := _token(told):  # else what was told is the answer, and no answer to the request
+            request.headers["Prefect-Csrf-Token"] = token
             request.headers["Prefect-Csrf-Client"] = self._client
             yield request
+
+
+def _token(told: httpx.Response) -> str:
+    """Empty where there is none in it."""
+    try:
+        token = told.json()["token"] if told.is_success else ""
+    except NOT_PREFECT:
+        return ""
+    return token if isinstance(token, str) else ""

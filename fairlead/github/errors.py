@@ -6,6 +6,7 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.exceptions import ChunkedEncodingError, SSLError
 
-from fairlead.errors import GitHubError
+from fairlead.errors import GitHubError, causes
 from fairlead.github.answers import BadAnswer, parse
 from fairlead.wire import phrase, why_away
 
@@ -45,10 +46,7 @@ def translated(exc: Exception, api: str, repository: str) -> GitHubError:
     host = urlsplit(api).netloc
     match exc:
         case SSLError():
-            return GitHubError(
-                f"The certificate of {host} is not trusted, asked for {repository}.",
-                next_step="Mend [github] api, or name the CA in REQUESTS_CA_BUNDLE.",
-            )
+            return _tls(exc, host, repository)
         case requests.Timeout() | requests.ConnectionError() | ChunkedEncodingError():
             why = why_away(exc)
             return GitHubError(
@@ -58,6 +56,24 @@ def translated(exc: Exception, api: str, repository: str) -> GitHubError:
             return GitHubError(f"GitHub answered {exc}, asked for {repository}.", next_step=_LOOK)
     said = f"as GitHub does not ({type(exc).__name__})"
     return GitHubError(f"{host} answered {said}, asked for {repository}.", next_step=_LOOK)
+
+
+def _tls(exc: Exception, host: str, repository: str) -> GitHubError:
+    for cause in causes(exc):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return GitHubError(
+                f"The certificate of {host} is not trusted, asked for {repository}.",
+                next_step="Mend [github] api, or name the CA in REQUESTS_CA_BUNDLE.",
+            )
+        if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return GitHubError(
+                f"GitHub at {host} broke off the TLS, asked for {repository}.",
+                next_step=_WAIT,
+                away=True,
+            )
+    return GitHubError(
+        f"{host} does not speak TLS as it should, asked for {repository}.", next_step=_LOOK
+    )
 
 
 def not_a_token() -> GitHubError:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from pydantic import SecretStr
@@ -143,6 +144,9 @@ class Registry:
             raise translated(exc, self.host, self._username) from exc
 
     def _log_in(self, client: Any, response: requests.Response) -> None:
+        first = response.history[0] if response.history else response
+        if urlsplit(response.url).netloc != urlsplit(first.url).netloc:
+            response.raise_for_status()  # only the registry itself names who gets the password
         password = self._password.get_secret_value() if self._password else None
         client.authenticate(self._username, password, response=response)
         checked_token(client)

@@ -12,7 +12,7 @@ from fairlead.errors import FairleadError, PrefectUnreachable, RunRefused
 from fairlead.model import Delivery, DeliveryState
 from tests.bench.bench import free_port, sha_of
 from tests.contract.fake_prefect import FakePrefect, running_prefect, said
-from tests.contract.loopback import Answer
+from tests.contract.loopback import Answer, Asked
 
 DELIVERY = Delivery(
     project="shop",
@@ -96,6 +96,44 @@ def test_what_may_work_later_is_told_as_that(
     told = failure(Runs(api))
     assert isinstance(told, PrefectUnreachable)
     assert told.message == f"The Prefect API at {api} does not answer as it should: {why}."
+
+
+@pytest.mark.parametrize("token", [said(200, {}), said(200, {"token": 7}), Answer(200, {}, b"<")])
+def test_token_against_forgery_that_is_none_is_told(
+    prefect: tuple[FakePrefect, str], monkeypatch: pytest.MonkeyPatch, token: Answer
+) -> None:
+    fake, api = prefect
+    fake.csrf = "a token"
+
+    def answering(asked: Asked) -> Answer:
+        return token if asked.path.endswith("csrf-token") else FakePrefect.do(fake, asked)
+
+    monkeypatch.setattr(fake, "do", answering)
+    told = failure(Runs(api))
+    assert isinstance(told, PrefectUnreachable)
+    assert told.message.endswith("as it should: its answer is not Prefect's.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (said(404, {"detail": "Flow run not found"}), "404 Flow run not found"),
+        (said(200, {"status": "REJECT", "details": {"reason": "It is over"}}), "It is over"),
+        (said(200, {"status": "REJECT"}), "its answer is not Prefect's"),
+        (said(200, []), "its answer is not Prefect's"),
+        (Answer(200, {}, b"<html>"), "its answer is not Prefect's"),
+    ],
+)
+def test_run_that_does_not_go_on_is_told(
+    prefect: tuple[FakePrefect, str], answer: Answer, why: str
+) -> None:
+    fake, api = prefect
+    fake.broken = answer
+    with pytest.raises(PrefectUnreachable) as caught:
+        Runs(api).resume("72d3162e-cc78-11e3-81ab-4c9367dc0958", {"decision": "approve"})
+    assert caught.value.message == (
+        f"The Prefect API at {api} does not answer as it should: {why}."
+    )
 
 
 def test_nobody_who_answers_and_no_url_are_told() -> None:

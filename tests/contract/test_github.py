@@ -2,12 +2,14 @@
 
 import json
 import logging
+import socket
 import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -341,6 +343,34 @@ def test_tls_is_checked_against_the_ca_that_is_named(
         )
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca))
         assert client(f"https://{address}").check() == "octocat/shop is visible"
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "next_step", "away"),
+    [
+        (b"", "GitHub at HOST broke off the TLS, asked for octocat/shop.", WAIT, True),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n",
+         "HOST does not speak TLS as it should, asked for octocat/shop.", LOOK, False),
+    ],
+)  # fmt: skip
+def test_tls_that_does_not_come_about_is_no_matter_of_trust(
+    said: bytes, message: str, next_step: str, away: bool
+) -> None:
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+        answering = Thread(target=answer, daemon=True)
+        answering.start()
+        with pytest.raises(GitHubError) as caught:
+            client(f"https://{host}").check()
+        answering.join()
+    assert str(caught.value) == f"{message.replace('HOST', host)}\n{next_step}"
+    assert caught.value.away is away
 
 
 def test_nobody_there_is_told() -> None:

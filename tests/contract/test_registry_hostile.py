@@ -329,16 +329,37 @@ def test_a_redirect_to_another_host_gets_no_password(authority: Authority) -> No
         return Answer(404)
 
     with serving(collect, context) as storage:
-        elsewhere = storage.replace("127.0.0.1", "localhost")
 
         def answer(request: Asked) -> Answer:
             if "Authorization" not in request.headers:
                 return Answer(401, {"WWW-Authenticate": 'Basic realm="x"'})
-            return Answer(307, {"Location": f"https://{elsewhere}/blob"})
+            return Answer(307, {"Location": f"https://{storage}/blob"})
 
         with serving(answer, context) as host, pytest.raises(RegistryError):
             registry_of(host, authority).resolve("app", "x")
-    assert [request for request in asked if "Authorization" in request.headers] == []
+    assert [request.path for request in asked] == ["/blob"]
+    assert "Authorization" not in asked[0].headers
+
+
+def test_another_host_that_is_redirected_to_names_no_token_server(authority: Authority) -> None:
+    asked: list[Asked] = []
+    context = authority.server_context()
+
+    def collect(request: Asked) -> Answer:
+        asked.append(request)
+        return Answer(body=b'{"token": "t-1"}')
+
+    with serving(collect, context) as tokens:
+        challenge = {"WWW-Authenticate": f'Bearer realm="https://{tokens}/t"'}
+        with serving(always(Answer(401, challenge)), context) as storage:
+            away = always(Answer(307, {"Location": f"https://{storage}/blob"}))
+            with serving(away, context) as host, pytest.raises(RegistryError) as caught:
+                registry_of(host, authority).resolve("app", "x")
+    assert asked == []
+    assert str(caught.value) == (
+        f"The registry {host} (through {storage}) does not let user u in: 401 Unauthorized.\n"
+        f"{LOGIN}"
+    )
 
 
 PASSWORD = "correct horse 7"

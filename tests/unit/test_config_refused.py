@@ -215,6 +215,13 @@ SHAPES: list[tuple[dict[str, Any], list[str]]] = [
         in_prod(hosts=["ssh://a@b:c"]),
         ['environments.prod.hosts[0]: should be unix://… or ssh://user@host, got "ssh://a@b:c"'],
     ),
+    *(
+        (
+            {"github": {"repository": "owner/shop", "api": api}},
+            [f'github.api: should be https://… with the name of a host, got "{api}"'],
+        )
+        for api in ("ftp://a", "https://", "https://[", "https://a:b", "https://a:99999")
+    ),
     (
         in_prod(hosts=[{"adress": "x"}]),
         [

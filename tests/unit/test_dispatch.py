@@ -1,11 +1,14 @@
 """What GitHub may start, and how it is asked for: signatures, events, lists, limits, requests."""
 
+import asyncio
 import json
+import logging
 import uuid
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,14 +19,16 @@ from fairlead.dispatch.events import LONGEST_REASON, Event, Ignored, one_line, r
 from fairlead.dispatch.limits import Rate, Room
 from fairlead.dispatch.policy import decide
 from fairlead.dispatch.problems import Problem
+from fairlead.dispatch.receiver import Receiver
 from fairlead.dispatch.runs import Runs, run_of
 from fairlead.dispatch.signature import is_signature, is_signed, signed
-from fairlead.dispatch.starter import pause
+from fairlead.dispatch.starter import Starter, pause
 from fairlead.model import Delivery, DeliveryState, Wish
 from tests.bench.github import (
     REPOSITORY,
     SHA,
     deployment,
+    headers,
     parsed,
     release,
     signature,
@@ -493,6 +498,26 @@ def test_a_problem_has_the_status_and_the_headers_that_belong_to_it(
         "status": status,
         "detail": problem.detail,
     }
+
+
+def test_flood_for_which_there_is_no_room_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    nobody: Any = None  # nothing is stored or started
+    receiver = Receiver(parsed(dispatch={"rate": 2}), [NEW], Starter("shop", nobody, nobody))
+    receiver._room = Room(0)
+
+    async def flood() -> list[int]:
+        transport = httpx.ASGITransport(receiver.app())
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            body = json.dumps(release()).encode()
+            answers = [
+                await client.post("/github", content=body, headers=headers(body, secret="another"))
+                for _ in range(4)
+            ]
+        return [answer.status_code for answer in answers]
+
+    with caplog.at_level(logging.INFO, "fairlead"):
+        assert asyncio.run(flood()) == [503, 503, 429, 429]
+    assert [one.getMessage() for one in caplog.records] == ["503 Too many bodies at once."] * 2
 
 
 # -- what is asked of Prefect ------------------------------------------------------------------

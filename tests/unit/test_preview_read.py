@@ -18,12 +18,12 @@ def table(name: str, schema: str = "public", file: int = 1, **columns: str) -> d
     return {**whole, "constraints": {}, "indexes": {}}
 
 
-def base(*tables: dict[str, Any], of: str = "shared") -> Event:
+def base(*tables: dict[str, Any], of: str = "") -> Event:
     by_oid = {str(at): one for at, one in enumerate(tables, start=1)}
     return {"event": "base", "of": of, "tables": by_oid}
 
 
-def migration(name: str, of: str = "shared", code: tuple[str, ...] = ()) -> Event:
+def migration(name: str, of: str = "", code: tuple[str, ...] = ()) -> Event:
     told = {"event": "migration", "of": of, "app": "shop", "name": name, "atomic": True}
     return {**told, "operations": ["Do it"], "code": list(code)}
 
@@ -76,6 +76,21 @@ def test_table_that_is_read_is_found_by_name_among_those_that_are_locked() -> No
         statement("x", locks=[["1", "AccessExclusiveLock"]], read=[["verifying table", "a"]]),
     )
     assert found.works == (Work(WorkKind.READS, A),)
+
+
+def test_table_that_was_renamed_is_called_what_the_real_database_calls_it() -> None:
+    """Its size is looked up there."""
+    locks = [["1", "AccessExclusiveLock"]]
+    renamed, rewritten, read = statements(
+        base(table("a"), table("b")),
+        migration("0002"),
+        statement("rename", locks=locks, changed={"1": table("new")}),
+        statement("rewrite", locks=locks, changed={"1": table("new", file=2)}),
+        statement("read", locks=locks, read=[["verifying table", "new"]]),
+    )
+    assert {one.locks for one in (renamed, rewritten, read)} == {(Lock("ACCESS EXCLUSIVE", A),)}
+    assert (renamed.works, rewritten.works) == ((), (Work(WorkKind.REWRITES, A),))
+    assert read.works == (Work(WorkKind.READS, A),)
 
 
 def test_statement_outside_a_transaction_has_the_lock_that_is_documented() -> None:
@@ -141,6 +156,26 @@ def test_tables_of_each_tenant_have_no_schema_and_stages_say_how_many_there_are(
     (one,) = tenants.migrations
     assert one.statements[0].locks == (Lock("SHARE", Table("", "a")), Lock("SHARE", A))
     assert (one.broke, one.tried) == ("ProgrammingError: no", True)
+
+
+def test_schema_and_tenant_may_be_called_shared() -> None:
+    shared, tenant = stages_of(
+        [
+            base(table("a", schema="shared")),
+            migration("0002"),
+            statement("x", locks=[["1", "ShareLock"]]),
+            base(table("a", schema="shared"), of="shared"),
+            migration("0003", of="shared"),
+            statement("y", locks=[["1", "ShareLock"]]),
+        ],
+        {"shared": 1},
+    )
+    assert [(one.schema, one.tenants) for one in (shared, tenant)] == [("", 0), ("shared", 1)]
+    locks = [
+        [lock.table for _, statement in stage.statements() for lock in statement.locks]
+        for stage in (shared, tenant)
+    ]
+    assert locks == [[Table("shared", "a")], [Table("", "a")]]
 
 
 def test_where_nothing_was_tried_only_the_operations_are_known() -> None:

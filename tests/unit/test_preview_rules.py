@@ -127,6 +127,11 @@ def test_new_table_is_safe() -> None:
             lambda table: table["indexes"].update({"8": index(2, unique=True)}),
             "unique index made",
         ),
+        (
+            lambda table: table["indexes"].update({"8": index(0, unique=True)}),  # lower(label)
+            "unique index made",
+        ),
+        (both(adds("3"), restricts("x", 3, 0)), "exclusion constraint rule"),
     ],
 )
 def test_new_rule_on_known_columns_may_refuse_what_the_old_code_writes(

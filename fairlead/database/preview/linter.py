@@ -9,6 +9,7 @@ import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fairlead.database.preview.model import PreviewedMigration, Remark, Stage, Statement
 from fairlead.errors import LinterMissing
@@ -25,6 +26,8 @@ LEFT_OUT = (
     "require-statement-timeout",
     "require-timeout-settings",
 )
+
+SECONDS = 60.0  # for the statements of one migration
 
 
 def lint_command(program: Path, major: int, *, atomic: bool) -> list[str]:
@@ -56,15 +59,8 @@ def _linted(migration: PreviewedMigration, program: Path, major: int) -> Preview
         return migration
     text, ends = _numbered(migration.statements)
     command = lint_command(program, major, atomic=migration.atomic)
-    done = subprocess.run(  # noqa: S603 an argument list
-        command, input=text, capture_output=True, text=True, timeout=60, check=False
-    )
-    try:
-        found = json.loads(done.stdout or "[]")
-    except ValueError as error:
-        raise LinterMissing(str(program)) from error
     remarks: list[list[Remark]] = [[] for _ in migration.statements]
-    for one in found:
+    for one in _said(command, text):
         at = next(at for at, end in enumerate(ends) if one["line"] < end)
         remark = Remark(one["rule_name"], one["message"].partition(". ")[0].rstrip("."))
         if remark not in remarks[at]:
@@ -78,6 +74,22 @@ def _linted(migration: PreviewedMigration, program: Path, major: int) -> Preview
     )
 
 
+def _said(command: Sequence[str], text: str) -> list[dict[str, Any]]:
+    """What squawk finds in `text`: `[]` where that is nothing, so no answer is a failure."""
+    try:
+        done = subprocess.run(  # noqa: S603 an argument list
+            command, input=text, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LinterMissing(command[0]) from error
+    try:
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+    except ValueError as error:
+        why = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[0]
+        raise LinterMissing(f"{command[0]}: {why}") from error
+    return found
+
+
 def _numbered(statements: Sequence[Statement]) -> tuple[str, Sequence[int]]:
     """All statements as one text, and the line after each."""
     lines: list[str] = []
@@ -89,4 +101,5 @@ def _numbered(statements: Sequence[Statement]) -> tuple[str, Sequence[int]]:
 
 
 def _texts(statements: Iterable[Statement]) -> Iterable[str]:
-    return (f"{statement.sql.rstrip().rstrip(';')};" for statement in statements)
+    """The semicolon on a line of its own: the last one may end in a comment."""
+    return (f"{statement.sql.rstrip().rstrip(';')}\n;" for statement in statements)

@@ -45,14 +45,14 @@ def stages_of(events: Iterable[Event], tenants: Mapping[str, int]) -> tuple[Stag
         if current is not None:
             current.take(event)
     return tuple(
-        Stage("" if of == "shared" else of, tenants.get(of, 0), reader.migrations())
-        for of, reader in readers.items()
+        Stage(of, tenants.get(of, 0), reader.migrations()) for of, reader in readers.items()
     )
 
 
 @dataclass
 class _Reader:
-    """One stage. What a statement brings counts only if it is still so in the end."""
+    """One stage: `of` is a tenant's schema, empty for the shared one. What a statement brings
+    counts only if it is still so in the end."""
 
     of: str
     base: Shape = field(default_factory=dict)
@@ -109,14 +109,21 @@ class _Reader:
         return {**tables, **own}
 
     def _read(self, event: Event, before: Shape) -> Statement:
-        known = {oid: one for oid, one in before.items() if oid in self.base}
+        """Tables are called what the real database calls them, where their sizes are looked up;
+        PostgreSQL's words have what a migration may have renamed them to."""
+        known = {
+            oid: {**before[oid], "schema": one["schema"], "name": one["name"]}
+            for oid, one in self.base.items()
+            if oid in before
+        }
         tables = {oid: table_of(one) for oid, one in known.items()}
+        called = {tables[oid]: before[oid]["name"] for oid in known}
         held = _strongest(event["held"], tables)
         new = _strongest(event["locks"] or [], tables)
         locked = new.keys() | held.keys()
         read = {what: {name for one, name in event["read"] if one == what} for what in READINGS}
         done = list(works(known, self.now, event["tag"], read[FOREIGN_KEY]))
-        done += [Work(WorkKind.READS, table) for table in locked if table.name in read[TABLE]]
+        done += [Work(WorkKind.READS, table) for table in locked if called[table] in read[TABLE]]
         writes = _strongest(event["locks"] or [], tables, only="ROW EXCLUSIVE")
         done += [Work(WorkKind.WRITES, table) for table in writes]
         touched = {tables[oid] for oid in event["changed"] if oid in tables}

@@ -35,13 +35,13 @@ def troubles(base: Shape, now: Shape) -> dict[Key, Trouble]:
 
 
 def works(before: Shape, now: Shape, tag: str, validated: Collection[str]) -> Iterator[Work]:
-    """What a statement did to tables that were there before: a new file is a rewrite. `validated`
-    are names of foreign keys."""
+    """What a statement did to tables that were there before, by the names of then: a new file is a
+    rewrite. `validated` are names of foreign keys."""
     for oid, old in before.items():
         new = now.get(oid)
         if new is None:
             continue
-        table = table_of(new)
+        table = table_of(old)
         if old["file"] and old["file"] != new["file"] and not tag.startswith("TRUNCATE"):
             yield Work(WorkKind.REWRITES, table)
         elif _built(old, new):
@@ -102,7 +102,7 @@ def _of_column(
 
 def _new_rules(table: Table, old: Described, new: Described) -> Iterator[tuple[Key, Trouble]]:
     """Those that hold for columns the code writes; of new columns alone, only where all rows would
-    get the same value."""
+    get the same value. An expression, which has the number 0, may be of known ones."""
     for at, one in new["constraints"].items():
         if at not in old["constraints"] and _concerns(old, new, one["columns"], one["type"]):
             words = f"the new {KINDS[one['type']]} constraint {one['name']} of {table}"
@@ -117,7 +117,7 @@ def _new_rules(table: Table, old: Described, new: Described) -> Iterator[tuple[K
 
 def _concerns(old: Described, new: Described, columns: list[int], kind: str) -> bool:
     known = [str(number) in old["columns"] for number in columns]
-    if any(known) or not columns:
+    if any(known) or not columns or 0 in columns:
         return True
     filled = all(new["columns"].get(str(number), {}).get("filled") for number in columns)
     return kind in ("u", "p", "x") and filled

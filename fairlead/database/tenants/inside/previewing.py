@@ -18,14 +18,15 @@ class NotScratch(Exception):
 def preview(database: str, tenants: List[List[str]]) -> int:
     """Run what is pending in the shared schema, then in each of `tenants` (schema and kind), in the
     scratch `database`. Where that is empty nothing is run, and only what the migrations say of
-    themselves is told: `migration`, and with a database `base` and `statement`. Code of RunPython
-    is never run: nobody knows what else it would reach. Returns the exit code."""
+    themselves is told: `migration`, and with a database `base` and `statement`. Their `of` is the
+    tenant's schema, empty for the shared one: a tenant may have any name. Code of RunPython is
+    never run: nobody knows what else it would reach. Returns the exit code."""
     connection = project.connection()
     if database:
         _check_scratch(connection, database)
     unwritten(connection)
     if project.has_tenants():
-        _schema(connection, "shared", project.public(), database)
+        _schema(connection, "", project.public(), database)
         for schema, kind in tenants:
             _schema(connection, schema, Tenant(schema, kind), database)
     else:
@@ -64,7 +65,7 @@ def _plain(connection: Any, database: str) -> None:
     from django.db.migrations.recorder import MigrationRecorder
 
     done = frozenset(MigrationRecorder(connection).applied_migrations())
-    _migrate(connection, "shared", graph.pending(connection, done), database)
+    _migrate(connection, "", graph.pending(connection, done), database)
 
 
 def _schema(connection: Any, of: str, tenant: Tenant, database: str) -> None:
