@@ -33,7 +33,7 @@ from flows.automations import HEARTBEAT, dead_runs, ensure
 from flows.warm import SOCKET
 
 AWAY = (httpx.HTTPError, ObjectNotFound)  # also a run that somebody has deleted
-QUERY = 2.0  # seconds between two questions for runs; Prefect's own 10 is most of what one waits
+QUERY = 1.0  # seconds between two questions for runs; Prefect's own 10 is most of what one waits
 PUT_BACK = 60.0  # seconds that releases get to be put back; Prefect gives their processes 30
 BEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", str(HEARTBEAT))
 ENGINE = shlex.join([sys.executable, "-m", "flows.engine"])

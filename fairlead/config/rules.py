@@ -4,11 +4,13 @@ The checks read the raw tables and pass over what has the wrong shape, so that o
 every problem.
 """
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Any
+from urllib.parse import urlsplit
 
 SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 
@@ -18,6 +20,7 @@ def broken_rules(raw: Mapping[str, Any]) -> list[str]:
     services, environments = _tables(raw, "services"), _tables(raw, "environments")
     return [
         *_registry(_table(raw, "registry")),
+        *_github(_table(raw, "github")),
         *_dependencies(services),
         *_routes(services),
         *_files(services),
@@ -56,6 +59,20 @@ def _registry(registry: Mapping[str, Any]) -> Iterator[str]:
         yield "registry: username and password come together"
     if registry.get("insecure") and "password" in registry:
         yield "registry.insecure: a password is never sent over plain HTTP; use TLS (ca = …)"
+
+
+def _github(github: Mapping[str, Any]) -> Iterator[str]:
+    api = str(github.get("api", ""))
+    if "token" in github and api.startswith("http://") and not _is_here(api):
+        yield "github.api: a token is never sent over plain HTTP to another machine; use https://…"
+
+
+def _is_here(address: str) -> bool:
+    try:
+        host = urlsplit(address).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _dependencies(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -110,9 +110,10 @@ def _authorization(auth: str | None) -> dict[str, str]:
 
 
 def _said(answer: httpx.Response) -> str:
-    """Prefect's own words, short."""
+    """Prefect's own words, short: of its routes in one place, of what guards them in another."""
     try:
-        words = answer.json()["detail"]
+        told = answer.json()
+        words = told["detail"] if "detail" in told else told["exception_message"]
     except (ValueError, LookupError, TypeError):
         words = answer.reason_phrase
     return " ".join(str(words).split())[:300]

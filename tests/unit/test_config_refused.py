@@ -34,6 +34,13 @@ RULES: list[tuple[dict[str, Any], list[str]]] = [
             *(f"services.frontend.volumes[{at}]: {SOCKET}" for at in (0, 1)),
         ],
     ),
+    *(
+        (
+            {"github": {"repository": "o/shop", "token": "env:T", "api": api}},
+            ["github.api: a token is never sent over plain HTTP to another machine; use https://…"],
+        )
+        for api in ("http://github.example/api/v3", "http://10.0.0.7", "http://localhost.example")
+    ),
     (CHECKED, ["environments.dev.require_checks: needs github.repository and github.token"]),
     (
         {**CHECKED, "github": {"repository": "owner/shop"}},
