@@ -28,7 +28,8 @@ LENGTH = struct.Struct("!I")
 # Every flow, and what runs it.
 IMPORTED = ("flows.deploying", "prefect.engine", "prefect.flow_engine")
 # Prefect reads its settings when it is imported. What belongs to one run has two underscores.
-SETTINGS, OF_A_RUN = "PREFECT_", "PREFECT__"
+SETTINGS = "PREFECT_"
+OF_A_RUN = f"{SETTINGS}_"
 
 
 def settings(environ: Mapping[str, str]) -> dict[str, str]:

@@ -145,14 +145,15 @@ class Site:
         self._turn += 1
 
     def start(self, target: Target, say: Say) -> None:
-        """Have the target's containers run beside whatever runs, and wait until all are healthy.
+        """Have the target's containers run beside whatever runs, and wait until all are healthy:
+        those that ran before once, those that are started as often as their config wants it.
 
         Raises ContainerFailed.
         """
         turn = self._turn
         for level in target.levels():
             started = [
-                (service, self._started(target, service, at + 1, turn))
+                (service, *self._started(target, service, at + 1, turn))
                 for service in level
                 for at in range(target.config.services[service].replicas)
             ]
@@ -185,7 +186,8 @@ class Site:
             with engine_errors(self.host, f"restart {found.name}"):
                 found.restart(timeout=max(1, round(target.config.services[service].stop_grace)))
             say(f"{self.host}: {found.name} is restarted")
-            self._await_healthy(target, service, found, self._turn, say)
+            passes = target.config.services[service].health.passes
+            self._await_healthy(target, service, found, passes, self._turn, say)
 
     def _all_of(self, target: Target, service: str) -> list[Container]:
         names = target.names(service)
@@ -245,16 +247,20 @@ class Site:
 
     # -- one container ------------------------------------------------------------------------
 
-    def _started(self, target: Target, service: str, replica: int, turn: int) -> Container:
+    def _started(
+        self, target: Target, service: str, replica: int, turn: int
+    ) -> tuple[Container, int]:
+        """And how often it has to be healthy."""
         name = container_name(target.prefix, service, target.origin, replica)
         with engine_errors(self.host, f"start {name}"):
             found = self.client.containers.list(all=True, filters={"name": f"^/{name}$"})
             made = found[0] if found else self._created(target, service, replica)
             self._go_on(turn)
-            if made.status != "running":
-                made.start()
-                made.reload()
-        return made
+            if made.status == "running":
+                return made, 1
+            made.start()
+            made.reload()
+        return made, target.config.services[service].health.passes
 
     def _created(self, target: Target, service: str, replica: int) -> Container:
         files = rendered(target, service)
@@ -267,12 +273,12 @@ class Site:
         return made
 
     def _await_healthy(
-        self, target: Target, name: str, made: Container, turn: int, say: Say
+        self, target: Target, name: str, made: Container, passes: int, turn: int, say: Say
     ) -> None:
         """Poll until it is healthy `passes` times in a row. Raises ContainerFailed."""
         service, began = target.config.services[name], time.monotonic()
         passed, why = 0, "it was never asked"
-        while passed < service.health.passes:
+        while passed < passes:
             self._go_on(turn)
             self._still_runs(name, made)
             problem = self.problem(target, service, made)
@@ -284,7 +290,7 @@ class Site:
                     f"was not healthy within {service.health.timeout:g} s: {why}",
                     self._tail(made),
                 )
-            if passed < service.health.passes:
+            if passed < passes:
                 time.sleep(service.health.interval)
         with engine_errors(self.host, f"keep {made.name} running"):
             made.update(restart_policy=KEEP_RUNNING)
