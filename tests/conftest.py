@@ -4,6 +4,7 @@ They are started by whichever worker of the run needs them first, under names of
 taken away when the run ends. Unit tests cannot open sockets.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -52,6 +53,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.path.is_relative_to(ALONE):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays to the end: the garbage collector need not look at it again."""
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -186,6 +186,8 @@ def test_fork_and_what_prefect_knows_of_it_end_together(
         second = stage.api.start(stage.release, {"sha": stage.push("v2"), "wait_minutes": 5})
         assert stage.api.ended(second)["state"]["name"] == "Completed"
         assert source.is_running()
+        worker.process.kill()
+        until(lambda: not source.is_running(), "nothing is warm without a worker")
     assert state(stage, run) == "Crashed"
     assert stage.bench.serves() == "v2"
 
