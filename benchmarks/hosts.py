@@ -107,8 +107,8 @@ def report(found: Mapping[Shape, Sequence[Taken]], where: str) -> Iterator[str]:
         "",
         f"{today()}; {where}. {rounds} rounds in turns; seconds, medians, and the worst in "
         f"brackets. Every host waits for {PASSES - 1} s; all else is done by the cores that all "
-        "engines share here, which hosts of their own would not. Made by "
-        "`python -m benchmarks.hosts`.",
+        "engines share here, which hosts of their own would not: where these are busy to nine "
+        "tenths, they are what is waited for. Made by `python -m benchmarks.hosts`.",
         "",
         "| batches | hosts | in batches of | deploy | the whole command | processors busy, % |",
         "|---|---|---|---|---|---|",
