@@ -12,6 +12,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -19,6 +20,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -26,7 +28,7 @@ SOCKET = "FAIRLEAD_WARM_SOCKET"
 STANDARD = (0, 1, 2)  # the files that the fork takes over
 LENGTH = struct.Struct("!I")
 # Every flow, and what runs it.
-IMPORTED = ("flows.deploying", "prefect.engine", "prefect.flow_engine")
+IMPORTED = ("flows.deploying", "prefect.flow_engine")
 # Prefect reads its settings when it is imported. What belongs to one run has two underscores.
 SETTINGS = "PREFECT_"
 OF_A_RUN = f"{SETTINGS}_"
@@ -59,13 +61,18 @@ def run_in_fork(way: str) -> int | None:
         if fork is None:
             return None
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda received, _: os.kill(fork, received))
+            signal.signal(number, partial(_passed_on, fork))
         code = _number(line)
         while line.recv(1):
             pass  # it writes its last logs
     if code is None:
         os.kill(os.getpid(), signal.SIGKILL)  # as it was
     return code
+
+
+def _passed_on(fork: int, number: int, _: object) -> None:
+    with suppress(ProcessLookupError):  # it has just ended
+        os.kill(fork, number)
 
 
 def _number(line: socket.socket) -> int | None:
@@ -97,7 +104,8 @@ def _asked(way: str) -> socket.socket | None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker
         while True:
             ready, _, _ = select.select([listener, sys.stdin], [], [])
-            if sys.stdin in ready:
+            if sys.stdin in ready:  # where the worker was killed, nobody else clears up
+                shutil.rmtree(Path(way).parent, ignore_errors=True)
                 return None
             line, _ = listener.accept()
             if os.fork() == 0:
