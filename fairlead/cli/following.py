@@ -39,7 +39,7 @@ def follow(followed: Followed[Row], started: Started, *, as_json: bool, verbose:
     try:
         _watch(followed, started, screen, told)
     except KeyboardInterrupt:
-        screen.line(started.interrupt(), "yellow")
+        screen.line(started.interrupt(followed.noun), "yellow")
         if not started.ends_with_us:
             return 130
         _watch(followed, started, screen, told)
@@ -64,7 +64,7 @@ def _watch(followed: Followed[Row], started: Started, screen: Screen, told: set[
     with screen:
         for row in _looks(followed, started):
             if row is None:
-                screen.now(started.waiting() or "starting …")
+                screen.now(started.waiting(followed.noun) or "starting …")
             for piece in _pieces(followed, row):
                 if piece.outcome is None:
                     screen.now(f"{piece.title} …")

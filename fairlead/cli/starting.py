@@ -25,11 +25,12 @@ class Started(Protocol):
     def ended(self) -> str | None:
         """How the flow ended, in its own words; None while it goes on."""
 
-    def waiting(self) -> str | None:
-        """What to tell somebody who has waited long and seen nothing happen."""
+    def waiting(self, what: str) -> str | None:
+        """What to tell somebody who has waited long for `what`, a release or a refresh, and seen
+        nothing happen."""
 
-    def interrupt(self) -> str:
-        """Ctrl-C was pressed here; what that means for the release."""
+    def interrupt(self, what: str) -> str:
+        """Ctrl-C was pressed here; what that means for it."""
 
 
 @contextmanager
@@ -107,9 +108,9 @@ class Submitted:
         if state is not None and state.is_final():
             self._ended = f"{state.name}: {state.message or ''}"
 
-    def waiting(self) -> str | None:
+    def waiting(self, what: str) -> str | None:
         if self._away:
-            return "Prefect does not answer any more; the release is followed in the store."
+            return f"Prefect does not answer any more; the {what} is followed in the store."
         if time.monotonic() - self._began < PATIENCE:
             return None
         return (
@@ -117,8 +118,9 @@ class Submitted:
             f"fairlead worker {self._pool or 'POOL'}"
         )
 
-    def interrupt(self) -> str:
-        return "The release goes on. Look at it: fairlead history. Stop it: cancel it in Prefect."
+    def interrupt(self, what: str) -> str:
+        look = "fairlead history" if what == "release" else f"fairlead {what} history"
+        return f"The {what} goes on. Look at it: {look}. Stop it: cancel it in Prefect."
 
 
 def submit(api: str, deployment: str, parameters: dict[str, Any]) -> Submitted:
@@ -185,9 +187,9 @@ class Child:
         tail = self._output.read()[-4000:].decode("utf-8", "replace").strip().splitlines()[-20:]
         return "\n".join([f"the flow's process ended with {code}", *tail])
 
-    def waiting(self) -> str | None:
+    def waiting(self, what: str) -> str | None:
         return None
 
-    def interrupt(self) -> str:
+    def interrupt(self, what: str) -> str:
         self._process.send_signal(signal.SIGTERM)
-        return "Interrupted: the release is being put back. Press Ctrl-C again to stop watching."
+        return f"Interrupted: the {what} is being put back. Press Ctrl-C again to stop watching."
