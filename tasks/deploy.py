@@ -9,6 +9,7 @@ from fairlead.engine.outside import Probe
 from fairlead.engine.site import Site
 from fairlead.engine.sites import batches
 from fairlead.model import StepName
+from fairlead.recovery import kept
 from fairlead.run import Run, StepLog
 from tasks.step import task_of
 
@@ -24,14 +25,21 @@ def deploy(run: Run) -> None:
         for line in at_once(lambda site: site.prepare(run.config), run.sites):
             step.say(line)
         if run.previous is not None:
-            stay = (run.release.origin, run.previous.origin)
-            at_once(lambda site: site.end_standby(stay, step.say), run.sites)
+            _end_standby(run, step)
             _look_from_outside(run)
         for batch in batches(run.sites, run.settings.batch):
             _cut_over(run, batch, step)
         if run.previous is None:
             _look_from_outside(run)  # before the switch there was nothing to see, no certificate
         step.detail = f"serving on {', '.join(site.host for site in run.sites)}"
+
+
+def _end_standby(run: Run, step: StepLog) -> None:
+    """There may be room for two versions at a time, and none for three."""
+    replaced = run.store.releases.get(run.release.replaces) if run.release.replaces else None
+    before = kept(run.project, replaced) if replaced else None
+    if before is not None and before.origin != run.release.origin:
+        at_once(lambda site: site.end_standby(before.origin, step.say), run.sites)
 
 
 def _look_from_outside(run: Run) -> None:

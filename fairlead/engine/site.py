@@ -5,7 +5,7 @@ stop and start.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import docker
@@ -206,12 +206,11 @@ class Site:
             if found not in stay:
                 self._remove(found)
 
-    def end_standby(self, but: Collection[int], say: Say) -> None:
-        """Stop what runs, gets no requests and is of none of the releases `but`: there may be room
-        for two versions at a time, and none for three."""
-        over = [found for found in _running(self.containers()) if _origin(found) not in but]
-        serving = self.proxy.serving() if over else set()
-        self._stop([found for found in over if _origin(found) not in serving], say)
+    def end_standby(self, origin: int, say: Say) -> None:
+        """Stop what stands by, and gets no requests."""
+        ready = _running(self.containers_of(origin))
+        if ready and origin not in self.proxy.serving():
+            self._stop(ready, say)
 
     def remove(self, origin: int, say: Say) -> None:
         """Stop and remove the containers of a release that is not served any more."""
