@@ -148,28 +148,28 @@ async def work(
     for logger in ("prefect.flow_runs.worker", "prefect.runner"):  # what we tell is enough
         logging.getLogger(logger).setLevel(logging.WARNING)
     stop, worker, left, trouble = Stop(), Worker(pool, name, say), list[str](), list[Exception]()
-    with _warm():
-        async with anyio.create_task_group() as beside:
-            await beside.start(stop.listen)
-            with _noted(trouble), anyio.CancelScope() as working:
-                async with worker:  # leaving it waits for its runs
-                    await ensure(worker.client, dead_runs())  # the API answers, or we end here
-                    for deployment in deployments:
-                        await deployment.aapply()
-                    say(f"Worker {name} takes the runs of work pool {pool}. Ctrl-C has it drain.")
-                    with _noted(trouble):
-                        await worker.take(stop.asked)
-                    stop.asked.set()
-                    beside.start_soon(_drain, worker, stop, drain, say, working, left)
-            beside.cancel_scope.cancel()
+    async with anyio.create_task_group() as beside:
+        await beside.start(stop.listen)
+        with _noted(trouble), anyio.CancelScope() as working:
+            async with worker:  # leaving it waits for its runs
+                await ensure(worker.client, dead_runs())  # the API answers, or we end here
+                for deployment in deployments:
+                    await deployment.aapply()
+                say(f"Worker {name} takes the runs of work pool {pool}. Ctrl-C has it drain.")
+                with _noted(trouble):
+                    await worker.take(stop.asked)
+                stop.asked.set()
+                beside.start_soon(_drain, worker, stop, drain, say, working, left)
+        beside.cancel_scope.cancel()
     if trouble:
         raise trouble[0]
     return left
 
 
 @contextmanager
-def _warm() -> Iterator[None]:
-    """Beside the worker, with the settings that its runs get; nothing waits for it."""
+def warm() -> Iterator[None]:
+    """A warm process beside the worker, with the settings that its runs get; nothing waits until it
+    is."""
     current = get_current_settings()
     with tempfile.TemporaryDirectory(prefix="fairlead-warm-") as folder:
         way = str(Path(folder) / "socket")

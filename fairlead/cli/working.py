@@ -39,7 +39,7 @@ def worker(ctx: click.Context, pool: str, name: str, drain: float, deploy: bool)
 
     from fairlead.cli.starting import configured_api  # noqa: PLC0415
     from flows.deploying import deployments  # noqa: PLC0415
-    from flows.worker import work  # noqa: PLC0415
+    from flows.worker import warm, work  # noqa: PLC0415
 
     api = configured_api()
     if not api:
@@ -48,7 +48,8 @@ def worker(ctx: click.Context, pool: str, name: str, drain: float, deploy: bool)
         )
     try:
         made = deployments(config, pool) if config else ()
-        left = anyio.run(work, pool, name, drain, echo, made)
+        with warm():
+            left = anyio.run(work, pool, name, drain, echo, made)
     except (httpx.HTTPError, RuntimeError) as error:  # the latter after minutes without an answer
         raise PrefectUnreachable(api, str(error)) from error
     if left:

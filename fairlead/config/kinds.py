@@ -33,27 +33,22 @@ def _ssh_address(value: Any) -> Any:
 
 
 def _is_ssh(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        named = parts.hostname and parts.username and parts.port != 0
-    except ValueError:  # brackets that are no IPv6 address, or a port that is no number
-        return False
-    return parts.scheme == "ssh" and bool(named)
+    return _names_host(address, "ssh") and bool(urlsplit(address).username)
 
 
-def _http_address(value: Any) -> Any:
-    if not isinstance(value, str) or not _is_http(value):
-        raise ValueError("should be https://… with the name of a host")
-    return value
-
-
-def _is_http(address: str) -> bool:
+def _names_host(address: str, *schemes: str) -> bool:
     try:
         parts = urlsplit(address)
         named = parts.hostname and parts.port != 0
     except ValueError:  # brackets that are no IPv6 address, or a port that is no number
         return False
-    return parts.scheme in ("http", "https") and bool(named)
+    return parts.scheme in schemes and bool(named)
+
+
+def _http_address(value: Any) -> Any:
+    if not isinstance(value, str) or not _names_host(value, "http", "https"):
+        raise ValueError("should be https://… with the name of a host")
+    return value
 
 
 def _freeze_window(value: Any) -> Any:

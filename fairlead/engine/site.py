@@ -334,18 +334,16 @@ class Site:
         it is stopped: else a WebSocket would stay with the old version."""
         left = self._drain(old)
         if left:
-            grace = max(1, round(float(old.labels[f"{LABEL}stop_grace"])))
             with engine_errors(self.host, f"restart {old.name}"):
-                old.restart(timeout=grace)
+                old.restart(timeout=_grace(old))
         cut = f"; it was restarted, {left} requests were cut off" if left else ""
         say(f"{self.host}: {old.name} goes on running, to go back to{cut}")
 
     def _drained_and_stopped(self, old: Container, say: Say) -> None:
         left = self._drain(old)
-        grace = float(old.labels[f"{LABEL}stop_grace"])
         with engine_errors(self.host, f"stop {old.name}"):
             old.update(restart_policy=STAY_STOPPED)
-            old.stop(timeout=max(1, round(grace)))
+            old.stop(timeout=_grace(old))
         say(
             f"{self.host}: {old.name} stopped" + (f", {left} requests were cut off" if left else "")
         )
@@ -384,6 +382,11 @@ def how_it_ended(state: Mapping[str, Any]) -> str:
 
 def _running(found: Iterable[Container]) -> list[Container]:
     return [one for one in found if one.status in ("running", "restarting", "paused")]
+
+
+def _grace(found: Container) -> int:
+    """Seconds until what does not stop is killed: Docker takes whole ones."""
+    return max(1, round(float(found.labels[f"{LABEL}stop_grace"])))
 
 
 def _origin(found: Container) -> int:
