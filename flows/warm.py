@@ -98,7 +98,10 @@ def main(way: str) -> None:
 
 def _asked(way: str) -> socket.socket | None:
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(way)
+        try:
+            listener.bind(way)
+        except OSError as error:
+            sys.exit(f"Nothing is warm, so runs begin later: {way}: {error}. Set a shorter TMPDIR.")
         listener.listen(100)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -224,3 +225,16 @@ def test_run_with_settings_of_its_own_or_without_anything_warm_is_made_all_the_s
         second = stage.api.start(stage.release, {"sha": stage.push("v2")})
         assert stage.api.ended(second)["state"]["name"] == "Completed"
     assert stage.bench.serves() == "v2"
+
+
+def test_socket_that_cannot_be_is_told_in_a_line(tmp_path: Path) -> None:
+    way = tmp_path / ("x" * 100) / "socket"
+    command = [sys.executable, "-m", "flows.warm", str(way)]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        f"Nothing is warm, so runs begin later: {way}: AF_UNIX path too long. Set a shorter TMPDIR."
+    )
+    assert "Traceback" not in ended.stderr
