@@ -10,6 +10,7 @@ from fairlead.database.masking.catalog import settle
 from fairlead.database.masking.mask import mask
 from fairlead.database.masking.prove import prove
 from fairlead.database.masking.reading import reading
+from fairlead.database.refresh.analyze import analyzing
 from fairlead.database.refresh.rights import give_rights, rights_in
 from fairlead.model import PhaseName
 from fairlead.refresh.frame import QUERY, Refreshing
@@ -56,7 +57,8 @@ def prove_masked(run: Refreshing) -> None:
             connected(run.made, run.row.session, run.left) as copy,
         ):
             settle(copy, default_transaction_read_only="on")
-            proof = prove(there, copy, run.seen.masking.rules)
+            with analyzing(run.made, run.row.session, run.left):
+                proof = prove(there, copy, run.seen.masking.rules)
         for line in proof.noticed:
             step.say(line)
         for maker in _let_in(run):

@@ -140,6 +140,7 @@ def test_pg_dump_takes_neither_roles_nor_what_hangs_on_them() -> None:
         "--format=directory",
         "--compress=1",
         "--jobs=4",
+        "--no-sync",
         "--lock-wait-timeout=5s",
         "--no-owner",
         "--no-privileges",

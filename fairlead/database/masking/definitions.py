@@ -28,18 +28,20 @@ BYTES = """
 create function {own}(value bytea, meaning text) returns bytea
 language sql stable parallel safe as $body$ select {digest}(encode(value, 'hex'), meaning) $body$
 """
-# Not SQL: one hash is enough for all its words, and it is planned once in a session, not for each
-# table.
+# One hash is enough for all its words. What has none at hand calls `own`, which is not SQL: that
+# would be written out with a hash for each word.
 FAKE = """
+create function {of}(hash text) returns text
+language sql immutable parallel safe as $body$ select {parts} $body$;
 create function {own}(value text, meaning text) returns text
 language plpgsql stable parallel safe as $body$
 declare hash text := {hexadecimal}(value, meaning);
-begin return {parts}; end $body$
+begin return {of}(hash); end $body$
 """
 
 
 def definitions() -> list[Composed]:
-    """One statement each."""
+    """Statements without parameters."""
     forms = [form.function for form in (*FORMS.values(), TEXT)]
     fakes = [f"fake_{kind}" for kind in PARTS]
     return [
@@ -87,6 +89,7 @@ def _fake(kind: str) -> Composed:
         )
         at += 7
     return sql.SQL(FAKE).format(
+        of=function(f"fake_{kind}_of"),
         own=function(f"fake_{kind}"),
         hexadecimal=function("hexadecimal"),
         parts=sql.SQL(" || ").join(parts),

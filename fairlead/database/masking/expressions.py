@@ -8,6 +8,7 @@ from fairlead.database.masking.catalog import Column
 from fairlead.database.masking.forms import FORMS, MAIL_DOMAIN, TEXT, form_of
 from fairlead.database.masking.queries import SCHEMA
 
+HASH = "hash"
 SHIFT = "shift"  # the meaning of all shifted dates, so that the same days stay the same
 
 
@@ -21,9 +22,30 @@ def meanings(rule: MaskingRule) -> list[str]:
     }.get(rule.way, [])
 
 
+def assigned(column: Column, rule: MaskingRule, row: str) -> Composed:
+    """As PL/pgSQL, where `row` is a record, and HASH a text that it may set."""
+    statement = sql.SQL("{} := {};").format(own(column, row), expression(column, rule, row))
+    if not _hashed_once(column, rule):
+        return statement
+    (meaning,) = meanings(rule)
+    return sql.SQL("{} := {}({}, {});\n{}").format(
+        sql.Identifier(HASH),
+        function("hexadecimal"),
+        text_of(column, row),
+        sql.Literal(meaning),
+        statement,
+    )
+
+
+def _hashed_once(column: Column, rule: MaskingRule) -> bool:
+    """What takes more than one thing from its hash: PostgreSQL would make it for each."""
+    return rule.way in ("fake", "shift_days") and not column.kind.array
+
+
 def expression(column: Column, rule: MaskingRule, of: str | None = None) -> Composed | None:
     """Of the column's own type; None where its values stay or are moved: keep, empty, shuffle. `of`
-    is what its row is called; an expression of the project's own knows no such name."""
+    is what its row is called where it is assigned; an expression of the project's own knows no such
+    name."""
     make = {
         "null": lambda: typed(sql.SQL("null"), column),
         "constant": lambda: typed(_literal(rule), column),
@@ -56,16 +78,17 @@ def _literal(rule: MaskingRule) -> sql.Literal:
 
 
 def _shifted(column: Column, rule: MaskingRule, of: str | None) -> Composed:
-    return typed(
-        sql.SQL("{} + make_interval(days => {}({}, {}, {}))").format(
-            own(column, of),
-            function("shift"),
-            text_of(column, of),
-            sql.Literal(SHIFT),
-            sql.Literal(rule.argument),
-        ),
-        column,
-    )
+    call = _from_hash("shift", column, SHIFT, of, sql.Literal(rule.argument))
+    return typed(sql.SQL("{} + make_interval(days => {})").format(own(column, of), call), column)
+
+
+def _from_hash(
+    name: str, column: Column, meaning: str, of: str | None, *more: Composable
+) -> Composed:
+    """A call of what has two forms: of a value, and of a hash that is there."""
+    hashed = [sql.Identifier(HASH)] if of else [text_of(column, of), sql.Literal(meaning)]
+    named = function(f"{name}_of" if of else name)
+    return sql.SQL("{}({})").format(named, sql.SQL(", ").join([*hashed, *more]))
 
 
 def _hashed(column: Column, rule: MaskingRule, of: str | None) -> Composed:
@@ -105,7 +128,10 @@ def _texts(column: Column, rule: MaskingRule, name: str, meaning: str, of: str |
         )
         return typed(call, column)
     value = text_of(column, of)
-    call = sql.SQL("{}({}, {})").format(function(name), value, sql.Literal(meaning))
+    if _hashed_once(column, rule):
+        call = _from_hash(name, column, meaning, of)
+    else:
+        call = sql.SQL("{}({}, {})").format(function(name), value, sql.Literal(meaning))
     if column.limit is not None:
         call = _cut(call, column, rule)
     return typed(sql.SQL("case {v} when '' then '' else {c} end").format(v=value, c=call), column)

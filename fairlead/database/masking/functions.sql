@@ -85,11 +85,15 @@ language sql immutable parallel safe as $$
   select words[1 + ('x' || substr(hash, at, 7))::bit(28)::int % array_length(words, 1)]
 $$;
 -- How many days, and which way.
-create function fairlead_masking.shift(value text, meaning text, days int) returns int
-language sql stable parallel safe as $$
-  select (1 + ('x' || left(fairlead_masking.hexadecimal(value, meaning), 7))::bit(28)::int % days)
-    * (1 - 2 * (('x' || substr(fairlead_masking.hexadecimal(value, meaning), 8, 1))::bit(4)::int & 1))
+create function fairlead_masking.shift_of(hash text, days int) returns int
+language sql immutable parallel safe as $$
+  select (1 + ('x' || left(hash, 7))::bit(28)::int % days)
+    * (1 - 2 * (('x' || substr(hash, 8, 1))::bit(4)::int & 1))
 $$;
+create function fairlead_masking.shift(value text, meaning text, days int) returns int
+language plpgsql stable parallel safe as $$
+declare hash text := fairlead_masking.hexadecimal(value, meaning);
+begin return fairlead_masking.shift_of(hash, days); end $$;
 -- A Feistel network, walked until it gives a number as wide as the one it was given (0, 2, 4 or 8
 -- bytes): no two give the same, and a number has the same in columns of any width.
 create function fairlead_masking.permuted(value bigint, meaning text) returns bigint

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from fairlead.config import Masking
 from fairlead.database.masking.catalog import WRITTEN, read_catalog
 from fairlead.database.masking.complete import complete
-from fairlead.database.masking.expressions import expression, function, own
+from fairlead.database.masking.expressions import HASH, assigned, function
 from fairlead.database.masking.queries import SCHEMA
 from fairlead.database.masking.rules import Matched
 from fairlead.database.masking.session import (
@@ -46,7 +46,7 @@ create trigger {trigger} before insert on {table} for each row execute function 
 alter table {table} enable always trigger {trigger}
 """
 TRIGGER_FUNCTION = "create function {name}() returns trigger language plpgsql as {body}"
-BODY = "begin {lines} end"
+BODY = f"declare {HASH} text; begin {{lines}} end"
 LET_USE = """
 grant usage on schema {schema} to {role};
 grant execute on all functions in schema {schema} to {role}
@@ -122,9 +122,7 @@ def _lines(one: Plan, matched: Matched) -> Composed:
     for column in one.changes:
         rule = matched.of(column)
         assert rule is not None, "what has none is not changed"
-        made.append(
-            sql.SQL("{} := {};").format(own(column, "new"), expression(column, rule, "new"))
-        )
+        made.append(assigned(column, rule, "new"))
     return sql.SQL("\n").join([*made, sql.SQL("return new;")])
 
 
