@@ -7,7 +7,10 @@ from fairlead.model import Wish
 
 
 def decide(config: Config, event: Event, guid: str) -> Wish | Ignored:
-    """The release to start. Raises Problem (403) with the list that does not have it."""
+    """The release to start; of one for a branch it is still to be seen whether the commit is there.
+
+    Raises Problem (403) with the list that does not have it.
+    """
     rules = config.dispatch
     assert rules is not None, "there is no receiver without [dispatch]"
     if not _listed(event.repository, rules.repositories):
@@ -52,6 +55,11 @@ def _finished(config: Config, rules: Dispatch, event: Event) -> str | Ignored:
         return Ignored("The workflow ran for a pull request.")
     if rules.workflows and event.workflow not in rules.workflows:
         return Ignored(f'The workflow "{event.workflow}" starts nothing ([dispatch] workflows).')
+    if config.github is None or not _listed(event.repository, [config.github.repository]):
+        raise not_allowed(
+            f"Nobody can be asked whether a branch of {event.repository} has the commit "
+            "([github] repository)."
+        )
     return found[0]
 
 

@@ -80,6 +80,14 @@ class _Comparison(_Shape):
     behind_by: int
 
 
+class _Object(_Shape):
+    sha: str
+
+
+class _Reference(_Shape):
+    object: _Object
+
+
 class _Repository(_Shape):
     full_name: str
 
@@ -182,6 +190,11 @@ def read_created(answer: object) -> int:
 def read_apart(answer: object) -> Apart:
     found = _read(_Comparison, answer, "a comparison")
     return Apart(found.ahead_by, found.behind_by)
+
+
+def read_tip(answer: object) -> str:
+    """The SHA that a branch ends with."""
+    return _read(_Reference, answer, "a reference").object.sha
 
 
 def read_committed_at(answer: object) -> datetime:

@@ -53,6 +53,13 @@ def get_commit(repository: str, sha: str) -> Call:
     return Call("GET", f"/repos/{repository}/git/commits/{sha}")
 
 
+def get_branch(repository: str, branch: str) -> Call:
+    """Where it ends, whatever a tag of its name is.
+    https://docs.github.com/en/rest/git/refs#get-a-reference
+    """
+    return Call("GET", f"/repos/{repository}/git/ref/{quote(f'heads/{branch}', safe='')}")
+
+
 def compare(repository: str, base: str, head: str) -> Call:
     """Of commits or branches; only the numbers are wanted, which every page has.
     https://docs.github.com/en/rest/commits/commits#compare-two-commits

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
+from fairlead.errors import GitHubError
 from fairlead.github import answers, calls
 from fairlead.github.answers import (
     Apart,
@@ -88,6 +90,15 @@ class GitHubClient:
         """How far `head` is from `base`, each a SHA or a branch."""
         return self._ask(calls.compare(self.repository, base, head), answers.read_apart)
 
+    def has(self, branch: str, sha: str) -> bool:
+        """Whether `sha` is a commit of `branch`, whatever a tag of its name is. That one of them is
+        not there is no error."""
+        tip = self._found(calls.get_branch(self.repository, branch), answers.read_tip)
+        if tip is None or tip == sha:
+            return tip == sha
+        apart = self._found(calls.compare(self.repository, tip, sha), answers.read_apart)
+        return apart is not None and apart.ahead == 0
+
     def deployments(self, sha: str, environment: str) -> list[Deployment]:
         """Ours of a commit in an environment, the newest hundred."""
         call = calls.list_deployments(self.repository, sha, environment, 1)
@@ -135,6 +146,17 @@ class GitHubClient:
             if len(found) == before:
                 break
         raise self._told(BadAnswer("with pages that do not hold what they say"))
+
+    def _found(self, call: Call, read: Callable[[object], _Answer]) -> _Answer | None:
+        """None where GitHub has no such thing. What it says of a repository that the token does not
+        see is the same, and an error."""
+        try:
+            return self._ask(call, read)
+        except GitHubError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+        self.check()
+        return None
 
     def _ask(self, call: Call, read: Callable[[object], _Answer]) -> _Answer:
         from fairlead.github.errors import RAISED, refused  # noqa: PLC0415 imported lazily

@@ -386,6 +386,19 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize("github", [None, {"repository": "acme/other"}])
+def test_a_workflow_counts_only_where_its_branch_can_be_asked_after(github: Any) -> None:
+    event = event_of("workflow_run", workflow_run())
+    assert isinstance(event, Event)
+    with pytest.raises(Problem) as caught:
+        decide(parsed(github=github), event, GUID)
+    assert (caught.value.status, caught.value.detail) == (
+        HTTPStatus.FORBIDDEN,
+        "Nobody can be asked whether a branch of Acme/shop has the commit ([github] repository).",
+    )
+    assert isinstance(decided("deployment", deployment()), Wish)
+
+
 @pytest.mark.parametrize(("name", "told", "rules", "words"), REFUSED)
 def test_what_is_on_no_list_is_refused_with_the_list(
     name: str, told: dict[str, Any], rules: dict[str, Any], words: str
@@ -502,7 +515,9 @@ def test_a_problem_has_the_status_and_the_headers_that_belong_to_it(
 
 def test_flood_for_which_there_is_no_room_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
     nobody: Any = None  # nothing is stored or started
-    receiver = Receiver(parsed(dispatch={"rate": 2}), [NEW], Starter("shop", nobody, nobody))
+    receiver = Receiver(
+        parsed(dispatch={"rate": 2}), [NEW], Starter("shop", nobody, nobody, nobody)
+    )
     receiver._room = Room(0)
 
     async def flood() -> list[int]:
