@@ -96,15 +96,15 @@ class Receiver:
         if problem := _unfit(request):
             await let_go(request.stream(), self._rules.body_limit)
             raise problem
-        async with body_of(request, self._rules.body_limit, self._room) as body:
-            if not is_signed(body, request.headers[HEADER], self._secrets):
-                raise not_signed()
-            if wait := self._taken.wait():
-                raise too_many(wait)
-            name = request.headers.get("X-GitHub-Event", "")
-            if not re.fullmatch(r"[a-z_]{1,100}", name):
-                raise unreadable("X-GitHub-Event has to name an event.")
-            return Ignored("The signature is right.") if name == "ping" else read(name, body)
+        body = await body_of(request, self._rules.body_limit, self._room)
+        if not is_signed(body, request.headers[HEADER], self._secrets):
+            raise not_signed()
+        if wait := self._taken.wait():
+            raise too_many(wait)
+        name = request.headers.get("X-GitHub-Event", "")
+        if not re.fullmatch(r"[a-z_]{1,100}", name):
+            raise unreadable("X-GitHub-Event has to name an event.")
+        return Ignored("The signature is right.") if name == "ping" else read(name, body)
 
     async def _keep(self, wish: Wish) -> Response:
         with self._waiting.expecting(wish.guid) as outcome:
