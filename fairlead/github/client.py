@@ -24,6 +24,8 @@ from fairlead.github.calls import Call
 if TYPE_CHECKING:
     from github.Requester import Requester
 
+    from fairlead.github.connection import Connection
+
 # The oldest that is kept, because servers of GitHub Enterprise know no other:
 # https://docs.github.com/en/rest/about-the-rest-api/api-versions
 VERSION = "2022-11-28"
@@ -54,8 +56,10 @@ class GitHubClient:
         self.repository = repository
         self._api = api
         self._requester = _requester(token, api, timeout)
+        self._connection = _connection(api, timeout)
 
     def close(self) -> None:
+        self._connection.close()
         self._requester.close()
 
     def check(self) -> str:
@@ -163,7 +167,12 @@ class GitHubClient:
 
         try:
             status, headers, text = self._requester.requestJson(
-                call.method, call.path, dict(call.query), dict(_HEADERS), call.body
+                call.method,
+                call.path,
+                dict(call.query),
+                dict(_HEADERS),
+                call.body,
+                self._connection,
             )
             if status >= 300:
                 raise refused(status, headers, text, self.repository)
@@ -175,6 +184,12 @@ class GitHubClient:
         from fairlead.github.errors import translated  # noqa: PLC0415 imported lazily
 
         return translated(exc, self._api, self.repository)
+
+
+def _connection(api: str, timeout: int) -> "Connection":
+    from fairlead.github.connection import connection  # noqa: PLC0415 imported lazily
+
+    return connection(api, timeout)
 
 
 def _requester(token: SecretStr | None, api: str, timeout: int) -> "Requester":

@@ -9,6 +9,7 @@ import re
 import ssl
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import requests
@@ -41,6 +42,10 @@ _ELSEWHERE = (301, 302, 307, 308, 404)
 _PERMISSIONS = re.compile(r"[a-z_]+=[a-z]+([,;] ?[a-z_]+=[a-z]+)*")
 
 
+class NotYet(RuntimeError):
+    """GitHub has accepted the question, and has no answer yet: 202."""
+
+
 def translated(exc: Exception, api: str, repository: str) -> GitHubError:
     """`exc`, raised while asking the API at `api` about `repository`."""
     host = urlsplit(api).netloc
@@ -51,6 +56,13 @@ def translated(exc: Exception, api: str, repository: str) -> GitHubError:
             why = why_away(exc)
             return GitHubError(
                 f"GitHub at {host} {why}, asked for {repository}.", next_step=_WAIT, away=True
+            )
+        case NotYet():
+            return GitHubError(
+                f"GitHub at {host} has no answer yet, asked for {repository}.",
+                next_step=_WAIT,
+                away=True,
+                status=HTTPStatus.ACCEPTED,
             )
         case BadAnswer():
             return GitHubError(f"GitHub answered {exc}, asked for {repository}.", next_step=_LOOK)

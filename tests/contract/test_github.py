@@ -203,6 +203,18 @@ def test_a_deployment_is_created_found_and_told_of(github: Running) -> None:
     assert (kept["state"], kept["context"], kept["target_url"]) == ("pending", context, url)
 
 
+def test_what_github_has_no_answer_to_yet_is_asked_once(github: Running) -> None:
+    fake, api = github
+    fake.scripted = [Answer(202, JSON, b"{}")] * 3
+    with pytest.raises(GitHubError) as caught:
+        client(api).check()
+    host = api.removeprefix("http://")
+    assert str(caught.value) == (
+        f"GitHub at {host} has no answer yet, asked for octocat/shop.\n{WAIT}"
+    )
+    assert (caught.value.away, caught.value.status, len(fake.asked)) == (True, 202, 1)
+
+
 LIMIT = "Its rate limit ends at "
 
 
