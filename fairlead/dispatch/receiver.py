@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fairlead.config import Config
+from fairlead.dispatch.behind import BEHIND, WHY
 from fairlead.dispatch.body import body_of, let_go
 from fairlead.dispatch.events import Event, Ignored, read
 from fairlead.dispatch.limits import Rate, Room
@@ -123,6 +124,9 @@ class Receiver:
             why = error.message if isinstance(error, StoreUnreachable) else "it takes too long."
             LOG.warning("%s is not kept: %s", wish.guid, why)
             raise unavailable("The store is away. Deliver again when it is back.") from error
+        except BEHIND as error:
+            LOG.warning("%s is not kept: %s", wish.guid, WHY)
+            raise unavailable("The store is behind. Deliver again when that is mended.") from error
 
     def _answer(self, delivery: Delivery, new: bool, guid: str) -> Response:
         """202 for a new one; a redelivery, or its body under another GUID, is answered with the

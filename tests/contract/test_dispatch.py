@@ -415,6 +415,23 @@ def test_store_that_is_away_is_503_and_the_next_delivery_is_taken(
     wait_for(lambda: len(prefect[0].runs) == 1, "the delivery to be started", 20)
 
 
+def test_store_that_is_behind_is_503_and_the_log_says_what_to_do(receiver: Running) -> None:
+    with psycopg.connect(receiver.store_url, autocommit=True) as connection:
+        connection.execute("alter table fairlead.delivery rename column subject to before")
+        answer = receiver.deliver(release())
+        connection.execute("alter table fairlead.delivery rename column before to subject")
+    words = "The store is behind. Deliver again when that is mended."
+    assert answer.json() == problem(503, words)
+    told = receiver.log.read_text()
+    assert (
+        "is not kept: the store's schema is not that of this Fairlead. Run this version once as "
+        "the database's owner: FAIRLEAD_STORE_URL=… fairlead status; and then "
+        "deployments/postgres/roles.sql again.\n"
+    ) in told
+    assert "Traceback" not in told
+    assert receiver.deliver(release()).status_code == HTTPStatus.ACCEPTED
+
+
 def test_kill_between_answer_and_start_loses_nothing(
     tmp_path: Path, store_url: str, prefect: Prefect
 ) -> None:
