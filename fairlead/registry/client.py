@@ -13,8 +13,9 @@ from fairlead.registry.answers import LARGEST, BadAnswer
 from fairlead.registry.errors import Truncated
 from fairlead.registry.hurried import POOLS
 
-# A loop of pages ends here; 500 pages of 100 are more tags than a registry is asked for.
-MOST_REQUESTS = 500
+# A loop of pages ends here. The most tags that are read are 1,000 pages of 100, which is what some
+# registries give at once; the rest is for logging in.
+MOST_REQUESTS = 1_100
 BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
 
 

@@ -273,6 +273,23 @@ def test_tags_come_page_after_page() -> None:
     assert asked == ["/v2/app/tags/list?n=1000", "/v2/app/tags/list?n=1000&last=b"]
 
 
+def test_a_hundred_thousand_tags_come_a_hundred_at_a_time_and_not_one_more() -> None:
+    last = 1000
+
+    def pages(request: Asked) -> Answer:
+        page = int(request.query.get("last", ["0"])[0])
+        tags = [f"t{page}-{number}" for number in range(100)]
+        link = {"Link": f'</v2/app/tags/list?last={page + 1}>; rel="next"'}
+        more = link if page + 1 < last else {}
+        return Answer(200, more, json.dumps({"name": "app", "tags": tags}).encode())
+
+    with serving(pages) as host:
+        assert len(Registry(host, insecure=True).tags("app")) == 100_000
+        last = 1001
+        with pytest.raises(RegistryError, match="with more than 100000 tags"):
+            Registry(host, insecure=True).tags("app")
+
+
 @pytest.mark.parametrize(
     ("link", "body", "words"),
     [
