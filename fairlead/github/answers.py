@@ -18,6 +18,10 @@ class BadAnswer(ValueError):
     """Not what GitHub describes. `str()` completes "GitHub answered …"."""
 
 
+class SaidNo(ValueError):
+    """`str()` is what GitHub says instead of an answer."""
+
+
 class _Shape(BaseModel):
     """GitHub adds members as it likes."""
 
@@ -65,6 +69,16 @@ class _ViewerAnswer(_Shape):
 class DeploymentStatus(_Shape):
     state: str
     description: str | None = None
+
+
+class _Problem(_Shape):
+    message: str
+
+
+class _Problems(_Shape):
+    """What GraphQL says, with a status of 200, instead of an answer."""
+
+    errors: Annotated[Sequence[_Problem], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +170,9 @@ def read_deployments(answer: object) -> list[Deployment]:
 
 
 def read_login(answer: object) -> str:
-    """Of GraphQL's answer."""
+    """Of GraphQL's answer. Raises SaidNo."""
+    if isinstance(answer, Mapping) and answer.get("errors"):
+        raise SaidNo(_read(_Problems, answer, "a list of errors").errors[0].message)
     return _read(_ViewerAnswer, answer, "an account").data.viewer.login
 
 

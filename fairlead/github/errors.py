@@ -16,7 +16,7 @@ import requests
 from requests.exceptions import ChunkedEncodingError, SSLError
 
 from fairlead.errors import GitHubError, causes
-from fairlead.github.answers import BadAnswer, parse
+from fairlead.github.answers import BadAnswer, SaidNo, parse
 from fairlead.wire import phrase, why_away
 
 # PyGithub reads headers without looking: an odd answer comes out as any of the last five.
@@ -64,6 +64,9 @@ def translated(exc: Exception, api: str, repository: str) -> GitHubError:
                 away=True,
                 status=HTTPStatus.ACCEPTED,
             )
+        case SaidNo():
+            said = _shown(str(exc)).rstrip(".")
+            return GitHubError(f"GitHub says for {repository}: {said}.", next_step=_RIGHTS)
         case BadAnswer():
             return GitHubError(f"GitHub answered {exc}, asked for {repository}.", next_step=_LOOK)
     said = f"as GitHub does not ({type(exc).__name__})"

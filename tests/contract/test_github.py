@@ -215,6 +215,22 @@ def test_what_github_has_no_answer_to_yet_is_asked_once(github: Running) -> None
     assert (caught.value.away, caught.value.status, len(fake.asked)) == (True, 202, 1)
 
 
+def test_what_graphql_says_instead_of_an_account_is_told(github: Running) -> None:
+    fake, api = github
+    said = {"type": "FORBIDDEN", "message": "Resource not accessible by\nintegration."}
+    for answer in ({"data": None, "errors": [said]}, {"errors": [said, {"message": "more"}]}):
+        fake.scripted = [Answer(200, JSON, json.dumps(answer).encode())]
+        with pytest.raises(GitHubError) as caught:
+            client(api).login()
+        assert caught.value.message == (
+            "GitHub says for octocat/shop: Resource not accessible by integration."
+        )
+        assert caught.value.next_step.startswith("Give the token this repository with ")
+    fake.scripted = [Answer(200, JSON, b'{"errors": "no"}')]
+    with pytest.raises(GitHubError, match="with a list of errors that is none"):
+        client(api).login()
+
+
 LIMIT = "Its rate limit ends at "
 
 
