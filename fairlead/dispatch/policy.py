@@ -1,7 +1,7 @@
 """Whether what GitHub asks for may be, and where: pure."""
 
 from fairlead.config import Config, Dispatch
-from fairlead.dispatch.events import Event, Ignored, one_line
+from fairlead.dispatch.events import Event, Ignored, short
 from fairlead.dispatch.problems import not_allowed
 from fairlead.model import Wish
 
@@ -37,8 +37,8 @@ def _named(config: Config, rules: Dispatch, event: Event) -> str | Ignored:
     if event.environment in rules.environments:
         return event.environment
     if event.name == "deployment" and event.environment not in config.environments:
-        return Ignored(f'There is no environment "{one_line(event.environment)}" here.')
-    there = one_line(event.environment)
+        return Ignored(f'There is no environment "{short(event.environment)}" here.')
+    there = short(event.environment)
     raise not_allowed(f'GitHub may not start a release to "{there}" ([dispatch] environments).')
 
 
@@ -48,7 +48,7 @@ def _finished(config: Config, rules: Dispatch, event: Event) -> str | Ignored:
         name for name in rules.environments if config.environments[name].branch == event.branch
     ]
     if not found:
-        return Ignored(f'GitHub may start no environment of the branch "{one_line(event.branch)}".')
+        return Ignored(f'GitHub may start no environment of the branch "{short(event.branch)}".')
     if not _listed(event.source, [event.repository]):
         raise not_allowed(f"The workflow ran for a fork: {event.source or 'one that is gone'}.")
     if event.trigger.startswith("pull_request"):  # its branch is where it wants to go from

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from fairlead.plain import one_line
+
 PAGE = 100  # the most that GitHub gives at once
 DESCRIPTION = 140
 # What our own deployments are for. Not "deploy": on a deployment with that task other programs
@@ -178,5 +180,4 @@ def update_comment(repository: str, comment: int, body: str) -> Call:
 
 def short(text: str) -> str:
     """One line that GitHub takes as a description."""
-    whole = " ".join(text.split())
-    return whole if len(whole) <= DESCRIPTION else f"{whole[: DESCRIPTION - 1]}…"
+    return one_line(text, DESCRIPTION)

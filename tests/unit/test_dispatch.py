@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from fairlead.dispatch import problems
-from fairlead.dispatch.events import LONGEST_REASON, Event, Ignored, one_line, read
+from fairlead.dispatch.events import LONGEST_REASON, Event, Ignored, read, short
 from fairlead.dispatch.limits import Rate, Room
 from fairlead.dispatch.policy import decide
 from fairlead.dispatch.problems import Problem
@@ -235,7 +235,7 @@ def test_each_member_that_is_wrong_is_named() -> None:
     ],
 )
 def test_a_reason_is_kept_as_one_line_that_the_history_takes(text: str, kept: str) -> None:
-    assert one_line(text) == kept
+    assert short(text) == kept
 
 
 ANYTHING = st.recursive(
