@@ -13,6 +13,13 @@ def plain(text: str) -> str:
     )
 
 
+def one_line(text: str, limit: int) -> str:
+    """`text` on one line of at most `limit` characters; an ellipsis where there are more."""
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    whole = " ".join(shown.split())
+    return whole if len(whole) <= limit else f"{whole[: limit - 1]}…"
+
+
 def lines_of(text: str) -> list[str]:
     """`text` line by line without colours and without empty lines at its ends."""
     return _BREAKS.sub("\n", _ANSI.sub("", text)).strip("\n").split("\n")

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -122,10 +123,12 @@ def _introduce(opened: Project, listener: socket.socket) -> None:
 
 def _app(opened: Project, runs: "Runs") -> "Starlette":
     """Raises SecretMissing."""
+    from fairlead.dispatch.branch import TIMEOUT, Branches  # noqa: PLC0415
     from fairlead.dispatch.receiver import Receiver  # noqa: PLC0415
     from fairlead.dispatch.starter import Starter  # noqa: PLC0415
 
-    starter = Starter(opened.config.project, opened.store.deliveries, runs)
+    branches = Branches(opened.config, partial(opened.github, timeout=TIMEOUT))
+    starter = Starter(opened.config.project, opened.store.deliveries, runs, branches)
     return Receiver(opened.config, opened.dispatch_secrets(), starter).app()
 
 

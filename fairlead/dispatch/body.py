@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -13,38 +13,43 @@ SECONDS = 4.0  # for the whole body; GitHub waits ten for its answer
 LEFT_OVER = 1.0  # seconds to take what is still sent after a refusal
 
 
-@asynccontextmanager
-async def body_of(request: Request, limit: int, room: Room) -> AsyncIterator[bytes]:
-    """The whole body, whose place in `room` is kept until the block ends.
+async def body_of(request: Request, limit: int, room: Room) -> bytes:
+    """The whole body. What has come of it has a place in `room` until it is whole.
 
-    Raises Problem: 413 beyond `limit` bytes, 408 when it comes too slowly, 503 without room; and
-    ClientDisconnect.
+    Raises Problem: 413 beyond `limit` bytes, 408 when it comes too slowly, 503 when there is no
+    room for it any more; and ClientDisconnect.
     """
-    body = bytearray()
-    try:
-        await _read(request, body, limit, room)
-        yield bytes(body)
-    finally:
-        room.give_back(len(body))
-
-
-async def _read(request: Request, body: bytearray, limit: int, room: Room) -> None:
     stream = request.stream()
     try:
         if int(request.headers.get("Content-Length", "0")) > limit:
             raise too_large(limit)
-        async with asyncio.timeout(SECONDS):
-            async for part in stream:
-                if len(body) + len(part) > limit:
-                    raise too_large(limit)
-                if not room.take(len(part)):
-                    raise unavailable("Too many bodies at once.")
-                body += part
-    except TimeoutError as error:
-        raise too_slow(SECONDS) from error
+        return await _whole(stream, limit, room)
     except Problem:
         await let_go(stream, limit)
         raise
+
+
+async def _whole(stream: AsyncIterator[bytes], limit: int, room: Room) -> bytes:
+    try:
+        async with asyncio.timeout(SECONDS) as deadline:
+            with room.place(lambda: _end(deadline)) as place:
+                async for part in stream:
+                    if len(place.body) + len(part) > limit:
+                        raise too_large(limit)
+                    if not room.add(place, part):
+                        raise _no_room()
+                return bytes(place.body)
+    except TimeoutError as error:
+        raise (_no_room() if place.lost else too_slow(SECONDS)) from error
+
+
+def _end(deadline: asyncio.Timeout) -> None:
+    if not deadline.expired():
+        deadline.reschedule(0)
+
+
+def _no_room() -> Problem:
+    return unavailable("Too many bodies at once.")
 
 
 async def let_go(stream: AsyncIterator[bytes], limit: int) -> None:

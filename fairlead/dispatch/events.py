@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from fairlead.config.kinds import Login, Repository
 from fairlead.dispatch.problems import unreadable
 from fairlead.model import SHA
+from fairlead.plain import one_line
 
 LONGEST_REASON = 500  # characters, as the flow takes them
 
@@ -116,7 +117,7 @@ def read(name: str, body: bytes) -> Event | Ignored:
     wanted, reader = _READERS[name]
     action = _parsed(_Envelope, body).action
     if action != wanted:
-        return Ignored(f'{name} with the action "{one_line(action)}" starts nothing.')
+        return Ignored(f'{name} with the action "{short(action)}" starts nothing.')
     return reader(body)
 
 
@@ -130,18 +131,16 @@ def _release(body: bytes) -> Event | Ignored:
         source=told.repository.full_name,
         actor=told.sender.login,
         sha=told.client_payload.sha,
-        reason=one_line(told.client_payload.reason),
+        reason=short(told.client_payload.reason),
         environment=told.client_payload.environment,
     )
 
 
 def _workflow_run(body: bytes) -> Event | Ignored:
     told = _parsed(_WorkflowRun, body)
-    run, name = told.workflow_run, one_line(told.workflow_run.name or "")
+    run, name = told.workflow_run, short(told.workflow_run.name or "")
     if run.conclusion != "success":
-        return Ignored(
-            f"The workflow did not succeed: {one_line(run.conclusion or 'no conclusion')}."
-        )
+        return Ignored(f"The workflow did not succeed: {short(run.conclusion or 'no conclusion')}.")
     if not run.head_branch:
         return Ignored("The workflow ran for no branch.")
     return Event(
@@ -151,7 +150,7 @@ def _workflow_run(body: bytes) -> Event | Ignored:
         source=run.head_repository.full_name if run.head_repository else "",
         actor=told.sender.login,
         sha=run.head_sha,
-        reason=one_line(f"workflow {name} succeeded: run {run.id}"),
+        reason=short(f"workflow {name} succeeded: run {run.id}"),
         branch=run.head_branch,
         workflow=name,
         trigger=run.event,
@@ -164,7 +163,7 @@ def _deployment(body: bytes) -> Event | Ignored:
     if told.workflow_run is not None:
         return Ignored("A job of GitHub Actions made this deployment for itself.")
     if made.task != "deploy":
-        return Ignored(f'A deployment with the task "{one_line(made.task)}" starts nothing.')
+        return Ignored(f'A deployment with the task "{short(made.task)}" starts nothing.')
     return Event(
         name="deployment",
         subject=f"deployment {made.id}",
@@ -172,7 +171,7 @@ def _deployment(body: bytes) -> Event | Ignored:
         source=told.repository.full_name,
         actor=(made.creator or told.sender).login,
         sha=made.sha,
-        reason=one_line(made.description or f"deployment {made.id}"),
+        reason=short(made.description or f"deployment {made.id}"),
         environment=made.environment,
     )
 
@@ -200,8 +199,6 @@ def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(map(str, location)) or "body"
 
 
-def one_line(text: str) -> str:
-    """Of a text of others, one line that may be kept and shown, not longer than the history has."""
-    shown = "".join(character if character.isprintable() else " " for character in text)
-    whole = " ".join(shown.split())
-    return whole if len(whole) <= LONGEST_REASON else f"{whole[: LONGEST_REASON - 1]}…"
+def short(text: str) -> str:
+    """Of a text of others, one line that may be kept and shown."""
+    return one_line(text, LONGEST_REASON)

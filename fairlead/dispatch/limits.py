@@ -2,7 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 
 class Rate:
@@ -24,18 +26,50 @@ class Rate:
         return max(1, math.ceil((1 - self._left) * 60 / self._most))
 
 
+@dataclass(eq=False)
+class Place:
+    """That of one body: `give_way` is called when it is `lost`."""
+
+    give_way: Callable[[], None]
+    body: bytearray = field(default_factory=bytearray)
+    lost: bool = False
+
+
 class Room:
-    """Bytes of bodies that nobody has verified yet, of all requests together."""
+    """Bytes of bodies that nobody has verified yet, of all requests together.
+
+    Anybody can send such a body, and slowly. So where there is no room, the one that has been
+    coming for longest gives way: those of GitHub come at once.
+    """
 
     def __init__(self, size: int) -> None:
         self._free = size
+        self._places: dict[Place, None] = {}  # the oldest first
 
-    def take(self, size: int) -> bool:
-        """False, and nothing is taken, when there is no room."""
-        if size > self._free:
+    @contextmanager
+    def place(self, give_way: Callable[[], None]) -> Iterator[Place]:
+        """A place for one body, until the block ends; after that it is empty."""
+        place = Place(give_way)
+        self._places[place] = None
+        try:
+            yield place
+        finally:
+            self._empty(place)
+
+    def add(self, place: Place, part: bytes) -> bool:
+        """False when the place is lost, and nothing is in it."""
+        while len(part) > self._free and not place.lost:
+            oldest = next(iter(self._places))
+            oldest.lost = True
+            self._empty(oldest)
+            oldest.give_way()
+        if place.lost:
             return False
-        self._free -= size
+        self._free -= len(part)
+        place.body += part
         return True
 
-    def give_back(self, size: int) -> None:
-        self._free += size
+    def _empty(self, place: Place) -> None:
+        self._places.pop(place, None)
+        self._free += len(place.body)
+        place.body.clear()

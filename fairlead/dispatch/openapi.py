@@ -125,7 +125,10 @@ _DELIVER = {
         "408": _problem("The body came too slowly."),
         "413": _problem("The body is too large."),
         "415": _problem("The body is not sent as JSON."),
-        "422": _problem("It is signed, and not what GitHub sends; or Prefect refused it."),
+        "422": _problem(
+            "It is signed, and not what GitHub sends; or Prefect refused it; or the branch of its "
+            "workflow has not the commit."
+        ),
         "429": _problem("Too many at once."),
         "503": _problem("The store is away, or too many bodies come at once."),
     },

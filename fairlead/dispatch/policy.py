@@ -1,13 +1,16 @@
 """Whether what GitHub asks for may be, and where: pure."""
 
 from fairlead.config import Config, Dispatch
-from fairlead.dispatch.events import Event, Ignored, one_line
+from fairlead.dispatch.events import Event, Ignored, short
 from fairlead.dispatch.problems import not_allowed
 from fairlead.model import Wish
 
 
 def decide(config: Config, event: Event, guid: str) -> Wish | Ignored:
-    """The release to start. Raises Problem (403) with the list that does not have it."""
+    """The release to start; of one for a branch it is still to be seen whether the commit is there.
+
+    Raises Problem (403) with the list that does not have it.
+    """
     rules = config.dispatch
     assert rules is not None, "there is no receiver without [dispatch]"
     if not _listed(event.repository, rules.repositories):
@@ -34,8 +37,8 @@ def _named(config: Config, rules: Dispatch, event: Event) -> str | Ignored:
     if event.environment in rules.environments:
         return event.environment
     if event.name == "deployment" and event.environment not in config.environments:
-        return Ignored(f'There is no environment "{one_line(event.environment)}" here.')
-    there = one_line(event.environment)
+        return Ignored(f'There is no environment "{short(event.environment)}" here.')
+    there = short(event.environment)
     raise not_allowed(f'GitHub may not start a release to "{there}" ([dispatch] environments).')
 
 
@@ -45,13 +48,18 @@ def _finished(config: Config, rules: Dispatch, event: Event) -> str | Ignored:
         name for name in rules.environments if config.environments[name].branch == event.branch
     ]
     if not found:
-        return Ignored(f'GitHub may start no environment of the branch "{one_line(event.branch)}".')
+        return Ignored(f'GitHub may start no environment of the branch "{short(event.branch)}".')
     if not _listed(event.source, [event.repository]):
         raise not_allowed(f"The workflow ran for a fork: {event.source or 'one that is gone'}.")
     if event.trigger.startswith("pull_request"):  # its branch is where it wants to go from
         return Ignored("The workflow ran for a pull request.")
     if rules.workflows and event.workflow not in rules.workflows:
         return Ignored(f'The workflow "{event.workflow}" starts nothing ([dispatch] workflows).')
+    if config.github is None or not _listed(event.repository, [config.github.repository]):
+        raise not_allowed(
+            f"Nobody can be asked whether a branch of {event.repository} has the commit "
+            "([github] repository)."
+        )
     return found[0]
 
 

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fairlead.config import Config
+from fairlead.dispatch.behind import BEHIND, WHY
 from fairlead.dispatch.body import body_of, let_go
 from fairlead.dispatch.events import Event, Ignored, read
 from fairlead.dispatch.limits import Rate, Room
@@ -96,15 +97,15 @@ class Receiver:
         if problem := _unfit(request):
             await let_go(request.stream(), self._rules.body_limit)
             raise problem
-        async with body_of(request, self._rules.body_limit, self._room) as body:
-            if not is_signed(body, request.headers[HEADER], self._secrets):
-                raise not_signed()
-            if wait := self._taken.wait():
-                raise too_many(wait)
-            name = request.headers.get("X-GitHub-Event", "")
-            if not re.fullmatch(r"[a-z_]{1,100}", name):
-                raise unreadable("X-GitHub-Event has to name an event.")
-            return Ignored("The signature is right.") if name == "ping" else read(name, body)
+        body = await body_of(request, self._rules.body_limit, self._room)
+        if not is_signed(body, request.headers[HEADER], self._secrets):
+            raise not_signed()
+        if wait := self._taken.wait():
+            raise too_many(wait)
+        name = request.headers.get("X-GitHub-Event", "")
+        if not re.fullmatch(r"[a-z_]{1,100}", name):
+            raise unreadable("X-GitHub-Event has to name an event.")
+        return Ignored("The signature is right.") if name == "ping" else read(name, body)
 
     async def _keep(self, wish: Wish) -> Response:
         with self._waiting.expecting(wish.guid) as outcome:
@@ -123,6 +124,9 @@ class Receiver:
             why = error.message if isinstance(error, StoreUnreachable) else "it takes too long."
             LOG.warning("%s is not kept: %s", wish.guid, why)
             raise unavailable("The store is away. Deliver again when it is back.") from error
+        except BEHIND as error:
+            LOG.warning("%s is not kept: %s", wish.guid, WHY)
+            raise unavailable("The store is behind. Deliver again when that is mended.") from error
 
     def _answer(self, delivery: Delivery, new: bool, guid: str) -> Response:
         """202 for a new one; a redelivery, or its body under another GUID, is answered with the

@@ -12,9 +12,11 @@ import httpx
 
 from fairlead.errors import PrefectUnreachable, RunRefused
 from fairlead.model import Delivery
+from fairlead.plain import one_line
 
 TAG = "via:github"
 TIMEOUT = 3.0  # seconds for each request
+LONGEST = 300  # characters of what Prefect says
 # What comes of reading another's answer as Prefect's.
 NOT_PREFECT = (ValueError, LookupError, TypeError, AttributeError)
 _REFUSALS = (400, 409, 422)  # a wrong parameter, a schema that does not fit, an unknown field
@@ -116,7 +118,7 @@ def _said(answer: httpx.Response) -> str:
         words = told["detail"] if "detail" in told else told["exception_message"]
     except (ValueError, LookupError, TypeError):
         words = answer.reason_phrase
-    return " ".join(str(words).split())[:300]
+    return one_line(str(words), LONGEST)
 
 
 class _Csrf(httpx.Auth):

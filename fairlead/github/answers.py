@@ -18,6 +18,10 @@ class BadAnswer(ValueError):
     """Not what GitHub describes. `str()` completes "GitHub answered …"."""
 
 
+class SaidNo(ValueError):
+    """`str()` is what GitHub says instead of an answer."""
+
+
 class _Shape(BaseModel):
     """GitHub adds members as it likes."""
 
@@ -67,6 +71,16 @@ class DeploymentStatus(_Shape):
     description: str | None = None
 
 
+class _Problem(_Shape):
+    message: str
+
+
+class _Problems(_Shape):
+    """What GraphQL says, with a status of 200, instead of an answer."""
+
+    errors: Annotated[Sequence[_Problem], Field(min_length=1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Apart:
     """How many commits `head` has that `base` has not, and the other way round."""
@@ -78,6 +92,14 @@ class Apart:
 class _Comparison(_Shape):
     ahead_by: int
     behind_by: int
+
+
+class _Object(_Shape):
+    sha: str
+
+
+class _Reference(_Shape):
+    object: _Object
 
 
 class _Repository(_Shape):
@@ -148,7 +170,9 @@ def read_deployments(answer: object) -> list[Deployment]:
 
 
 def read_login(answer: object) -> str:
-    """Of GraphQL's answer."""
+    """Of GraphQL's answer. Raises SaidNo."""
+    if isinstance(answer, Mapping) and answer.get("errors"):
+        raise SaidNo(_read(_Problems, answer, "a list of errors").errors[0].message)
     return _read(_ViewerAnswer, answer, "an account").data.viewer.login
 
 
@@ -182,6 +206,11 @@ def read_created(answer: object) -> int:
 def read_apart(answer: object) -> Apart:
     found = _read(_Comparison, answer, "a comparison")
     return Apart(found.ahead_by, found.behind_by)
+
+
+def read_tip(answer: object) -> str:
+    """The SHA that a branch ends with."""
+    return _read(_Reference, answer, "a reference").object.sha
 
 
 def read_committed_at(answer: object) -> datetime:

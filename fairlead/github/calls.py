@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from fairlead.plain import one_line
+
 PAGE = 100  # the most that GitHub gives at once
 DESCRIPTION = 140
 # What our own deployments are for. Not "deploy": on a deployment with that task other programs
@@ -51,6 +53,13 @@ def list_commit_statuses(repository: str, sha: str, page: int) -> Call:
 def get_commit(repository: str, sha: str) -> Call:
     """https://docs.github.com/en/rest/git/commits#get-a-commit-object"""
     return Call("GET", f"/repos/{repository}/git/commits/{sha}")
+
+
+def get_branch(repository: str, branch: str) -> Call:
+    """Where it ends, whatever a tag of its name is.
+    https://docs.github.com/en/rest/git/refs#get-a-reference
+    """
+    return Call("GET", f"/repos/{repository}/git/ref/{quote(f'heads/{branch}', safe='')}")
 
 
 def compare(repository: str, base: str, head: str) -> Call:
@@ -171,5 +180,4 @@ def update_comment(repository: str, comment: int, body: str) -> Call:
 
 def short(text: str) -> str:
     """One line that GitHub takes as a description."""
-    whole = " ".join(text.split())
-    return whole if len(whole) <= DESCRIPTION else f"{whole[: DESCRIPTION - 1]}…"
+    return one_line(text, DESCRIPTION)

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
+from fairlead.errors import GitHubError
 from fairlead.github import answers, calls
 from fairlead.github.answers import (
     Apart,
@@ -21,6 +23,8 @@ from fairlead.github.calls import Call
 
 if TYPE_CHECKING:
     from github.Requester import Requester
+
+    from fairlead.github.connection import Connection
 
 # The oldest that is kept, because servers of GitHub Enterprise know no other:
 # https://docs.github.com/en/rest/about-the-rest-api/api-versions
@@ -52,8 +56,10 @@ class GitHubClient:
         self.repository = repository
         self._api = api
         self._requester = _requester(token, api, timeout)
+        self._connection = _connection(api, timeout)
 
     def close(self) -> None:
+        self._connection.close()
         self._requester.close()
 
     def check(self) -> str:
@@ -87,6 +93,15 @@ class GitHubClient:
     def apart(self, base: str, head: str) -> Apart:
         """How far `head` is from `base`, each a SHA or a branch."""
         return self._ask(calls.compare(self.repository, base, head), answers.read_apart)
+
+    def has(self, branch: str, sha: str) -> bool:
+        """Whether `sha` is a commit of `branch`, whatever a tag of its name is. That one of them is
+        not there is no error."""
+        tip = self._found(calls.get_branch(self.repository, branch), answers.read_tip)
+        if tip is None or tip == sha:
+            return tip == sha
+        apart = self._found(calls.compare(self.repository, tip, sha), answers.read_apart)
+        return apart is not None and apart.ahead == 0
 
     def deployments(self, sha: str, environment: str) -> list[Deployment]:
         """Ours of a commit in an environment, the newest hundred."""
@@ -136,12 +151,28 @@ class GitHubClient:
                 break
         raise self._told(BadAnswer("with pages that do not hold what they say"))
 
+    def _found(self, call: Call, read: Callable[[object], _Answer]) -> _Answer | None:
+        """None where GitHub has no such thing. What it says of a repository that the token does not
+        see is the same, and an error."""
+        try:
+            return self._ask(call, read)
+        except GitHubError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+        self.check()
+        return None
+
     def _ask(self, call: Call, read: Callable[[object], _Answer]) -> _Answer:
         from fairlead.github.errors import RAISED, refused  # noqa: PLC0415 imported lazily
 
         try:
             status, headers, text = self._requester.requestJson(
-                call.method, call.path, dict(call.query), dict(_HEADERS), call.body
+                call.method,
+                call.path,
+                dict(call.query),
+                dict(_HEADERS),
+                call.body,
+                self._connection,
             )
             if status >= 300:
                 raise refused(status, headers, text, self.repository)
@@ -153,6 +184,12 @@ class GitHubClient:
         from fairlead.github.errors import translated  # noqa: PLC0415 imported lazily
 
         return translated(exc, self._api, self.repository)
+
+
+def _connection(api: str, timeout: int) -> "Connection":
+    from fairlead.github.connection import connection  # noqa: PLC0415 imported lazily
+
+    return connection(api, timeout)
 
 
 def _requester(token: SecretStr | None, api: str, timeout: int) -> "Requester":

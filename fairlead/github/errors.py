@@ -9,13 +9,15 @@ import re
 import ssl
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import ChunkedEncodingError, SSLError
 
 from fairlead.errors import GitHubError, causes
-from fairlead.github.answers import BadAnswer, parse
+from fairlead.github.answers import BadAnswer, SaidNo, parse
+from fairlead.plain import one_line
 from fairlead.wire import phrase, why_away
 
 # PyGithub reads headers without looking: an odd answer comes out as any of the last five.
@@ -28,6 +30,7 @@ RAISED = (
     AssertionError,
     RuntimeError,  # a redirect to another host, or redirects in a circle
 )
+LONGEST = 200  # characters of what GitHub says
 _WAIT = "Wait for it, or mend the way to it, then try: fairlead check"
 _LOGIN = "Set [github] token to one that GitHub takes, then try: fairlead check"
 _RIGHTS = (
@@ -41,6 +44,10 @@ _ELSEWHERE = (301, 302, 307, 308, 404)
 _PERMISSIONS = re.compile(r"[a-z_]+=[a-z]+([,;] ?[a-z_]+=[a-z]+)*")
 
 
+class NotYet(RuntimeError):
+    """GitHub has accepted the question, and has no answer yet: 202."""
+
+
 def translated(exc: Exception, api: str, repository: str) -> GitHubError:
     """`exc`, raised while asking the API at `api` about `repository`."""
     host = urlsplit(api).netloc
@@ -52,6 +59,16 @@ def translated(exc: Exception, api: str, repository: str) -> GitHubError:
             return GitHubError(
                 f"GitHub at {host} {why}, asked for {repository}.", next_step=_WAIT, away=True
             )
+        case NotYet():
+            return GitHubError(
+                f"GitHub at {host} has no answer yet, asked for {repository}.",
+                next_step=_WAIT,
+                away=True,
+                status=HTTPStatus.ACCEPTED,
+            )
+        case SaidNo():
+            said = one_line(str(exc), LONGEST).rstrip(".")
+            return GitHubError(f"GitHub says for {repository}: {said}.", next_step=_RIGHTS)
         case BadAnswer():
             return GitHubError(f"GitHub answered {exc}, asked for {repository}.", next_step=_LOOK)
     said = f"as GitHub does not ({type(exc).__name__})"
@@ -83,7 +100,7 @@ def not_a_token() -> GitHubError:
 
 def moved(repository: str, now: str) -> GitHubError:
     return GitHubError(
-        f"The repository {repository} is called {_shown(now)} now.",
+        f"The repository {repository} is called {one_line(now, LONGEST)} now.",
         next_step="Change [github] repository: GitHub forwards the old name only for a time.",
     )
 
@@ -139,10 +156,4 @@ def _message(text: str) -> str:
     except BadAnswer:
         return ""
     message = answer.get("message") if isinstance(answer, dict) else None
-    return _shown(message).rstrip(".") if isinstance(message, str) else ""
-
-
-def _shown(text: str) -> str:
-    """Of a text of others, one line."""
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(printable.split())[:200]
+    return one_line(message, LONGEST).rstrip(".") if isinstance(message, str) else ""

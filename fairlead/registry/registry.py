@@ -45,7 +45,7 @@ class Registry:
     """One registry, asked as one user, or as nobody where none is given.
 
     `host` is a name with an optional port; `ca` a PEM file that is trusted instead of the public
-    CAs; `timeout` seconds for a connection, for silence, and for the rest of an answer. `insecure`
+    CAs; `timeout` seconds for a connection, for the head of an answer, and for its body. `insecure`
     is plain HTTP, which carries no password. Images are names without the host.
 
     Speaks https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md, and Basic and

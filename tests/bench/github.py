@@ -29,7 +29,8 @@ FAIRLEAD = [sys.executable, "-m", "fairlead"]
 
 
 def dispatch_config(**over: Any) -> dict[str, Any]:
-    """Three environments, two of which GitHub may start, with `over` merged into it."""
+    """Three environments, two of which GitHub may start, with `over` merged into it; its API
+    is away."""
     environment = {"hosts": ["unix:///var/run/docker.sock"], "domain": "shop.example"}
     whole = {
         "project": "shop",
@@ -40,6 +41,7 @@ def dispatch_config(**over: Any) -> dict[str, Any]:
             "uat": {**environment, "branch": "uat"},
             "prod": {**environment, "branch": "main"},
         },
+        "github": {"repository": REPOSITORY, "api": "http://127.0.0.1:1"},
         "dispatch": {
             "secrets": ["env:WEBHOOK_SECRET"],
             "repositories": [REPOSITORY],

@@ -35,14 +35,17 @@ _SCHEMAS: Registry[Any] = Registry().with_resource(
 
 @dataclass
 class FakeGitHub:
-    """`commits` are those that were pushed, in order. `checks` and `statuses` by commit, newest
+    """`repository` is the one there is; `commits` are those that were pushed, in order, each after
+    the one before; `branches` are where each ends. `checks` and `statuses` by commit, newest
     first; `deployments` as GitHub lists them, each with its `statuses`; `comments` by the number of
     the pull request. `scripted` answers go out
     first, and those of `scripted_at` below a path; it `lasts` for so many answers, and is away
     then; `asked` collects; `broken` is what did not fit the description.
     """
 
+    repository: str = REPOSITORY
     commits: list[str] = field(default_factory=list)
+    branches: dict[str, str] = field(default_factory=dict)
     checks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     deployments: list[dict[str, Any]] = field(default_factory=list)
@@ -92,7 +95,7 @@ class FakeGitHub:
     def _described(self, asked: Asked, path: str, given: Mapping[str, str]) -> Answer:
         operation = DOCUMENT["paths"][path][asked.method.lower()]
         self.broken += _misfits(operation, path, asked)
-        if f"{given['owner']}/{given['repo']}".lower() != REPOSITORY:
+        if f"{given['owner']}/{given['repo']}".lower() != self.repository.lower():
             return refused(404, "Not Found")
         status, answer = _OPERATIONS[operation["operationId"]](self, given, asked)
         if status < 400:
@@ -136,7 +139,7 @@ class FakeGitHub:
         made = _example("repos/get")
         # GitHub's own example lacks what its description requires.
         made["source"]["language"] = made["language"] = None
-        return 200, {**made, "full_name": REPOSITORY}
+        return 200, {**made, "full_name": self.repository}
 
     def list_check_runs(self, given: Mapping[str, str], asked: Asked) -> tuple[int, Any]:
         if given["ref"] not in self.commits:
@@ -160,6 +163,15 @@ class FakeGitHub:
         apart = self.commits.index(names[1]) - self.commits.index(names[0])
         whole = _example("repos/compare-commits-with-basehead")
         return 200, {**whole, "ahead_by": max(0, apart), "behind_by": max(0, -apart)}
+
+    def get_ref(self, given: Mapping[str, str], _: Asked) -> tuple[int, Any]:
+        ref = unquote(given["ref"])
+        name = ref.removeprefix("heads/")
+        if name == ref or name not in self.branches:
+            return 404, _words("Not Found")
+        made = _example("git/get-ref")
+        made["object"]["sha"] = self.branches[name]
+        return 200, {**made, "ref": f"refs/heads/{name}"}
 
     def get_commit(self, given: Mapping[str, str], _: Asked) -> tuple[int, Any]:
         if given["commit_sha"] not in self.commits:
@@ -269,6 +281,7 @@ _OPERATIONS: dict[str, Callable[[FakeGitHub, Mapping[str, str], Asked], tuple[in
     "repos/get-combined-status-for-ref": FakeGitHub.get_status,
     "repos/compare-commits-with-basehead": FakeGitHub.compare,
     "git/get-commit": FakeGitHub.get_commit,
+    "git/get-ref": FakeGitHub.get_ref,
     "repos/list-deployments": FakeGitHub.list_deployments,
     "repos/create-deployment": FakeGitHub.create_deployment,
     "repos/list-deployment-statuses": FakeGitHub.list_deployment_statuses,

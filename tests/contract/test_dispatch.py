@@ -32,9 +32,12 @@ from tests.bench.github import (
     workflow_run,
 )
 from tests.bench.prefect import wait_for
+from tests.contract.fake_github import TOKEN, FakeGitHub, refused, running_github
 from tests.contract.fake_prefect import FakePrefect, running_prefect, said
 
 Prefect = tuple[FakePrefect, str]
+GitHub = tuple[FakeGitHub, str]
+LATER = sha_of("v2")
 
 
 @pytest.fixture
@@ -44,8 +47,17 @@ def prefect() -> Iterator[Prefect]:
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, store_url: str, prefect: Prefect) -> Iterator[Running]:
-    with receiving(tmp_path, store_url, prefect[1]) as running:
+def github() -> Iterator[GitHub]:
+    """Its branch develop has SHA, and LATER after it."""
+    commits, branches = [SHA, LATER], {"develop": LATER}
+    with running_github(repository=REPOSITORY, commits=commits, branches=branches) as running:
+        yield running
+
+
+@pytest.fixture
+def receiver(tmp_path: Path, store_url: str, prefect: Prefect, github: GitHub) -> Iterator[Running]:
+    place, token = {"api": github[1], "token": "env:GITHUB_TOKEN"}, {"GITHUB_TOKEN": TOKEN}
+    with receiving(tmp_path, store_url, prefect[1], token, github=place) as running:
         yield running
 
 
@@ -273,6 +285,60 @@ def test_both_secrets_of_a_rotation_are_right(
     assert codes == [202, 202, 401]
 
 
+# -- the branch of a workflow ------------------------------------------------------------------
+
+
+def of_workflow(sha: str = SHA, branch: str = "develop") -> dict[str, Any]:
+    return workflow_run(workflow_run={"head_sha": sha, "head_branch": branch})
+
+
+@pytest.mark.parametrize(
+    ("sha", "branch", "words"),
+    [
+        (sha_of("evil"), "develop", "develop, the branch of dev."),
+        (LATER, "uat", "uat, the branch of uat."),
+    ],
+)
+def test_a_tag_named_like_a_branch_starts_nothing(
+    receiver: Running, prefect: Prefect, github: GitHub, sha: str, branch: str, words: str
+) -> None:
+    github[0].branches["uat"] = SHA
+    github[0].commits.append(sha_of("evil"))
+    answer = receiver.deliver(of_workflow(sha, branch), "workflow_run")
+    assert answer.json() == problem(422, f"{sha[:12]} is no commit of {words}")
+    (one,) = kept(receiver)
+    assert (one.state, one.flow_run) == (DeliveryState.REFUSED, None)
+    assert prefect[0].asked == []
+
+
+def test_a_workflow_waits_while_github_cannot_say_what_its_branch_has(
+    receiver: Running, prefect: Prefect, github: GitHub
+) -> None:
+    fake, _ = github
+    fake.scripted = [refused(503, "Service unavailable")]
+    waiting = receiver.deliver(of_workflow(), "workflow_run")
+    assert waiting.status_code == HTTPStatus.ACCEPTED
+    assert (waiting.json()["state"], waiting.json()["problem"]) == (
+        "waiting",
+        "GitHub says 503 Service Unavailable for Acme/shop: Service unavailable.",
+    )
+    wait_for(all_started(receiver), "the delivery to be started", 20)
+    assert len(prefect[0].runs) == 1
+
+
+def test_a_workflow_waits_for_a_token_that_is_missing(
+    tmp_path: Path, store_url: str, prefect: Prefect
+) -> None:
+    token = {"token": "env:NO_GITHUB_TOKEN"}
+    with receiving(tmp_path, store_url, prefect[1], github=token) as receiver:
+        waiting = receiver.deliver(of_workflow(), "workflow_run").json()
+    assert (waiting["state"], waiting["problem"]) == (
+        "waiting",
+        "The secret env:NO_GITHUB_TOKEN is not there: the environment variable is not set.",
+    )
+    assert prefect[0].asked == []
+
+
 # -- when something is away --------------------------------------------------------------------
 
 
@@ -347,6 +413,23 @@ def test_store_that_is_away_is_503_and_the_next_delivery_is_taken(
         connection.execute(sql.SQL("alter database {} allow_connections true").format(name))
     wait_for(lambda: receiver.deliver(release()).status_code != 503, "the store", 30)
     wait_for(lambda: len(prefect[0].runs) == 1, "the delivery to be started", 20)
+
+
+def test_store_that_is_behind_is_503_and_the_log_says_what_to_do(receiver: Running) -> None:
+    with psycopg.connect(receiver.store_url, autocommit=True) as connection:
+        connection.execute("alter table fairlead.delivery rename column subject to before")
+        answer = receiver.deliver(release())
+        connection.execute("alter table fairlead.delivery rename column before to subject")
+    words = "The store is behind. Deliver again when that is mended."
+    assert answer.json() == problem(503, words)
+    told = receiver.log.read_text()
+    assert (
+        "is not kept: the store's schema is not that of this Fairlead. Run this version once as "
+        "the database's owner: FAIRLEAD_STORE_URL=… fairlead status; and then "
+        "deployments/postgres/roles.sql again.\n"
+    ) in told
+    assert "Traceback" not in told
+    assert receiver.deliver(release()).status_code == HTTPStatus.ACCEPTED
 
 
 def test_kill_between_answer_and_start_loses_nothing(

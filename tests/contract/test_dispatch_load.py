@@ -157,6 +157,35 @@ def test_a_flood_of_unsigned_deliveries_holds_up_no_signed_one_and_fills_no_log(
         assert len([line for line in told if " WARNING 401 " in line]) == given[401] < 100
 
 
+def test_slow_bodies_that_fill_the_room_hold_up_no_signed_one(
+    tmp_path: Path, store_url: str
+) -> None:
+    slow = b"x" * (1_048_576 - 1)
+    asking = request(slow + b"x", headers(slow, secret="guessed"))[:-1]
+    with running_prefect() as (_, api), receiving(tmp_path, store_url, api) as receiver:
+        place = httpx.URL(receiver.url)
+
+        async def status() -> int:
+            reader, writer = await asyncio.open_connection(place.host, place.port)
+            writer.write(asking)
+            given = int((await reader.readline()).split()[1])
+            writer.close()
+            return given
+
+        async def crowd() -> tuple[int, list[int]]:
+            slow_ones = [asyncio.create_task(status()) for _ in range(70)]
+            while sum(one.done() for one in slow_ones) < 6:
+                await asyncio.wait([one for one in slow_ones if not one.done()], timeout=0.1)
+            answer = await asyncio.to_thread(receiver.deliver, release())
+            return answer.status_code, list(await asyncio.gather(*slow_ones))
+
+        signed, given = asyncio.run(crowd())
+        assert signed == 202
+        assert set(given) <= {503, 408}
+        assert given.count(503) <= 7, "more than there is no room for"
+        assert "Traceback" not in receiver.log.read_text()
+
+
 # -- many at once ------------------------------------------------------------------------------
 
 

@@ -115,6 +115,30 @@ def test_commits_are_compared(github: Running) -> None:
     assert client(api).apart(SHA, SHA) == Apart(0, 0)
 
 
+def test_a_branch_has_its_commits_and_no_others(github: Running) -> None:
+    fake, api = github
+    fake.branches = {"develop": NEXT, "release/1.0 ä": SHA}
+    ours = client(api)
+    assert [ours.has("develop", sha) for sha in (NEXT, SHA)] == [True, True]
+    assert [ours.has("release/1.0 ä", sha) for sha in (NEXT, SHA)] == [False, True]
+    assert not ours.has("develop", sha_of("nobody's"))
+    assert not ours.has("no branch", SHA)
+    fake.scripted = [refused(404, "Not Found")] * 2
+    with pytest.raises(GitHubError, match="404 Not Found") as caught:
+        ours.has("develop", SHA)
+    assert (caught.value.status, caught.value.next_step) == (404, NAME)
+
+
+def test_a_branch_is_asked_for_as_a_branch_and_compared_by_its_commit(github: Running) -> None:
+    fake, api = github
+    fake.branches = {"develop": NEXT}
+    assert client(api).has("develop", SHA)
+    assert [asked.target for asked in fake.asked] == [
+        "/repos/octocat/shop/git/ref/heads%2Fdevelop",
+        f"/repos/octocat/shop/compare/{NEXT}...{SHA}?per_page=1",
+    ]
+
+
 def test_a_commit_says_when_it_was_made(github: Running) -> None:
     _, api = github
     assert client(api).committed_at(SHA) == datetime(2014, 11, 7, 22, 1, 45, tzinfo=UTC)
@@ -177,6 +201,34 @@ def test_a_deployment_is_created_found_and_told_of(github: Running) -> None:
     )
     (kept,) = fake.statuses[SHA]
     assert (kept["state"], kept["context"], kept["target_url"]) == ("pending", context, url)
+
+
+def test_what_github_has_no_answer_to_yet_is_asked_once(github: Running) -> None:
+    fake, api = github
+    fake.scripted = [Answer(202, JSON, b"{}")] * 3
+    with pytest.raises(GitHubError) as caught:
+        client(api).check()
+    host = api.removeprefix("http://")
+    assert str(caught.value) == (
+        f"GitHub at {host} has no answer yet, asked for octocat/shop.\n{WAIT}"
+    )
+    assert (caught.value.away, caught.value.status, len(fake.asked)) == (True, 202, 1)
+
+
+def test_what_graphql_says_instead_of_an_account_is_told(github: Running) -> None:
+    fake, api = github
+    said = {"type": "FORBIDDEN", "message": "Resource not accessible by\nintegration."}
+    for answer in ({"data": None, "errors": [said]}, {"errors": [said, {"message": "more"}]}):
+        fake.scripted = [Answer(200, JSON, json.dumps(answer).encode())]
+        with pytest.raises(GitHubError) as caught:
+            client(api).login()
+        assert caught.value.message == (
+            "GitHub says for octocat/shop: Resource not accessible by integration."
+        )
+        assert caught.value.next_step.startswith("Give the token this repository with ")
+    fake.scripted = [Answer(200, JSON, b'{"errors": "no"}')]
+    with pytest.raises(GitHubError, match="with a list of errors that is none"):
+        client(api).login()
 
 
 LIMIT = "Its rate limit ends at "

@@ -205,28 +205,57 @@ def test_silence_ends() -> None:
     assert str(error) == f"The registry HOST did not answer in time.\n{WAIT}"
 
 
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
 @pytest.mark.parametrize(
-    ("pause", "words"),
-    [(0.05, "did not end its answer in 0.2 s"), (0.6, "fell silent in the middle of its answer")],
-)
-def test_an_answer_that_drips_ends(pause: float, words: str) -> None:
+    ("head", "drop", "pause", "words"),
+    [
+        (HEAD + b"Content-Length: 1000\r\n\r\n", b" ", 0.05, "did not end its answer in 0.2 s"),
+        (HEAD + b"Content-Length: 1000\r\n\r\n", b" ", 0.6, "did not end its answer in 0.2 s"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x", 0.05,
+         "did not end its answer in 0.2 s"),
+        (b"", b"H", 0.05, "did not answer in time"),
+        (HEAD + b"X-Long: ", b"x", 0.05, "did not answer in time"),
+        (HEAD, b"X: y\r\n", 0.05, "did not answer in time"),
+        (CONTINUE, CONTINUE, 0.05, "did not answer in time"),
+    ],
+    ids=["body", "silence", "chunk", "status", "long header", "many headers", "100"],
+)  # fmt: skip
+def test_an_answer_that_drips_ends(head: bytes, drop: bytes, pause: float, words: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = f"127.0.0.1:{server.getsockname()[1]}"
-        dripping = Thread(target=drip, args=(server, pause), daemon=True)
+        dripping = Thread(target=drip, args=(server, head, drop, pause), daemon=True)
         dripping.start()
+        began = time.monotonic()
         with pytest.raises(RegistryAway) as caught:
             Registry(host, insecure=True, timeout=0.2).resolve("app", "x")
+        assert time.monotonic() - began < 3
         dripping.join()
     assert str(caught.value) == f"The registry {host} {words}.\n{WAIT}"
 
 
-def drip(server: socket.socket, pause: float) -> None:
+def drip(server: socket.socket, head: bytes, drop: bytes, pause: float) -> None:
+    """For ten seconds, or as long as somebody listens."""
     connection, _ = server.accept()
+    until = time.monotonic() + 10
     with connection, suppress(OSError):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while True:
-            connection.sendall(b" ")
+        connection.sendall(head)
+        while time.monotonic() < until:
+            connection.sendall(drop)
             time.sleep(pause)
+
+
+def test_a_head_that_drips_over_tls_ends(authority: Authority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+        encrypted = authority.server_context().wrap_socket(server, server_side=True)
+        dripping = Thread(target=drip, args=(encrypted, HEAD, b"X: y\r\n", 0.2), daemon=True)
+        dripping.start()
+        with pytest.raises(RegistryAway, match="did not answer in time"):
+            Registry(host, ca=str(authority.ca), timeout=1).ping()
+        dripping.join()
 
 
 def test_tags_come_page_after_page() -> None:
@@ -242,6 +271,23 @@ def test_tags_come_page_after_page() -> None:
     with serving(pages) as host:
         assert Registry(host, insecure=True).tags("app") == ["a", "b", "c"]
     assert asked == ["/v2/app/tags/list?n=1000", "/v2/app/tags/list?n=1000&last=b"]
+
+
+def test_a_hundred_thousand_tags_come_a_hundred_at_a_time_and_not_one_more() -> None:
+    last = 1000
+
+    def pages(request: Asked) -> Answer:
+        page = int(request.query.get("last", ["0"])[0])
+        tags = [f"t{page}-{number}" for number in range(100)]
+        link = {"Link": f'</v2/app/tags/list?last={page + 1}>; rel="next"'}
+        more = link if page + 1 < last else {}
+        return Answer(200, more, json.dumps({"name": "app", "tags": tags}).encode())
+
+    with serving(pages) as host:
+        assert len(Registry(host, insecure=True).tags("app")) == 100_000
+        last = 1001
+        with pytest.raises(RegistryError, match="with more than 100000 tags"):
+            Registry(host, insecure=True).tags("app")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import uuid
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from fairlead.dispatch import problems
-from fairlead.dispatch.events import LONGEST_REASON, Event, Ignored, one_line, read
+from fairlead.dispatch.events import LONGEST_REASON, Event, Ignored, read, short
 from fairlead.dispatch.limits import Rate, Room
 from fairlead.dispatch.policy import decide
 from fairlead.dispatch.problems import Problem
@@ -234,7 +235,7 @@ def test_each_member_that_is_wrong_is_named() -> None:
     ],
 )
 def test_a_reason_is_kept_as_one_line_that_the_history_takes(text: str, kept: str) -> None:
-    assert one_line(text) == kept
+    assert short(text) == kept
 
 
 ANYTHING = st.recursive(
@@ -386,6 +387,19 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize("github", [None, {"repository": "acme/other"}])
+def test_a_workflow_counts_only_where_its_branch_can_be_asked_after(github: Any) -> None:
+    event = event_of("workflow_run", workflow_run())
+    assert isinstance(event, Event)
+    with pytest.raises(Problem) as caught:
+        decide(parsed(github=github), event, GUID)
+    assert (caught.value.status, caught.value.detail) == (
+        HTTPStatus.FORBIDDEN,
+        "Nobody can be asked whether a branch of Acme/shop has the commit ([github] repository).",
+    )
+    assert isinstance(decided("deployment", deployment()), Wish)
+
+
 @pytest.mark.parametrize(("name", "told", "rules", "words"), REFUSED)
 def test_what_is_on_no_list_is_refused_with_the_list(
     name: str, told: dict[str, Any], rules: dict[str, Any], words: str
@@ -469,10 +483,37 @@ def test_no_more_than_the_rate_passes_in_any_time(pauses: list[float], per_minut
 
 
 def test_room_is_given_and_given_back() -> None:
-    room = Room(10)
-    assert [room.take(size) for size in (6, 5, 4, 1)] == [True, False, True, False]
-    room.give_back(6)
-    assert [room.take(size) for size in (6, 1)] == [True, False]
+    room, told = Room(10), list[str]()
+    with room.place(lambda: told.append("first")) as first:
+        assert room.add(first, b"123456")
+        assert room.add(first, b"7890")
+        assert first.body == b"1234567890"
+    with room.place(lambda: told.append("second")) as second:
+        assert room.add(second, b"1234567890")
+    assert told == []
+    assert first.body == second.body == b""
+
+
+def test_oldest_gives_way_where_there_is_no_room() -> None:
+    room, told = Room(10), list[str]()
+    with (
+        room.place(lambda: told.append("old")) as old,
+        room.place(lambda: told.append("middle")) as middle,
+        room.place(lambda: told.append("new")) as new,
+    ):
+        assert [room.add(old, b"12345"), room.add(middle, b"12345")] == [True, True]
+        assert room.add(new, b"1")
+        assert told == ["old"]
+        assert (bytes(old.body), bytes(middle.body)) == (b"", b"12345")
+        assert not room.add(old, b"1")
+        assert not room.add(middle, b"123456")
+        assert told == ["old", "middle"]
+        assert room.add(new, b"234567890")
+        assert not room.add(new, b"1")
+        assert told == ["old", "middle", "new"]
+    with room.place(told.clear) as another:
+        assert room.add(another, b"1234567890")
+    assert told
 
 
 @pytest.mark.parametrize(
@@ -502,7 +543,9 @@ def test_a_problem_has_the_status_and_the_headers_that_belong_to_it(
 
 def test_flood_for_which_there_is_no_room_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
     nobody: Any = None  # nothing is stored or started
-    receiver = Receiver(parsed(dispatch={"rate": 2}), [NEW], Starter("shop", nobody, nobody))
+    receiver = Receiver(
+        parsed(dispatch={"rate": 2}), [NEW], Starter("shop", nobody, nobody, nobody)
+    )
     receiver._room = Room(0)
 
     async def flood() -> list[int]:
@@ -518,6 +561,32 @@ def test_flood_for_which_there_is_no_room_fills_no_log(caplog: pytest.LogCapture
     with caplog.at_level(logging.INFO, "fairlead"):
         assert asyncio.run(flood()) == [503, 503, 429, 429]
     assert [one.getMessage() for one in caplog.records] == ["503 Too many bodies at once."] * 2
+
+
+def test_a_slow_body_gives_way_to_a_signed_one() -> None:
+    nobody: Any = None
+    receiver = Receiver(parsed(), [NEW], Starter("shop", nobody, nobody, nobody))
+    receiver._room = Room(1000)
+
+    async def both() -> list[int]:
+        full, over = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"x" * 999
+            full.set()
+            await over.wait()
+
+        transport = httpx.ASGITransport(receiver.app())
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            sent = headers(b"x" * 999, secret="another")
+            first = asyncio.create_task(client.post("/github", content=slow(), headers=sent))
+            await full.wait()
+            sent = headers(b"{}", "ping", secret=NEW.get_secret_value())
+            signed = await client.post("/github", content=b"{}", headers=sent)
+            over.set()
+            return [(await first).status_code, signed.status_code]
+
+    assert asyncio.run(both()) == [503, 200]
 
 
 # -- what is asked of Prefect ------------------------------------------------------------------
