@@ -139,6 +139,20 @@ def test_own_sql_is_known_only_where_it_is_one_statement_of_the_schema() -> None
     ]
 
 
+def test_trigger_is_told_of_where_it_concerns_a_table_that_was_there_before() -> None:
+    create = "create trigger t before insert on {} for each row execute function f()"
+    given = {"tag": "CREATE TRIGGER", "own": True}
+    there, new = statements(
+        base(table("a")),
+        migration("0002"),
+        statement(create.format("a"), locks=[["1", "ShareRowExclusiveLock"]], **given),
+        statement(create.format("made"), locks=[["99", "ShareRowExclusiveLock"]], **given),
+    )
+    assert there.locks == (Lock("SHARE ROW EXCLUSIVE", A),)
+    assert [str(one.verdict) for one in there.troubles] == ["unknown"]
+    assert (new.locks, new.troubles) == ((), ())
+
+
 def test_tables_of_each_tenant_have_no_schema_and_stages_say_how_many_there_are() -> None:
     shared, tenants = stages_of(
         [

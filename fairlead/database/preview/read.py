@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from fairlead.database.preview.effects import effects
 from fairlead.database.preview.model import (
     Lock,
     PreviewedMigration,
@@ -11,7 +11,6 @@ from fairlead.database.preview.model import (
     Statement,
     Table,
     Trouble,
-    Verdict,
     Work,
     WorkKind,
 )
@@ -32,7 +31,6 @@ STRENGTH = list(MODES.values())
 CONCURRENTLY = "SHARE UPDATE EXCLUSIVE"
 # PostgreSQL's own words for what it reads a whole table for.
 READINGS = TABLE, FOREIGN_KEY = "verifying table", "validating foreign key constraint"
-SCHEMA_TAGS = ("ALTER", "CREATE", "DROP", "COMMENT", "SET", "RESET", "GRANT", "REVOKE")
 
 
 def stages_of(events: Iterable[Event], tenants: Mapping[str, int]) -> tuple[Stage, ...]:
@@ -140,7 +138,9 @@ class _Reader:
                 lock for lock in _locks(held) if lock.keeps_out and lock.table not in new and done
             ),
             works=tuple(done),
-            troubles=tuple(_unread(event)),
+            troubles=tuple(
+                effects(event["sql"], event["tag"], own=event["own"], of_known=bool(locked))
+            ),
             seen=event["locks"] is not None,
         )
 
@@ -175,11 +175,3 @@ def _stronger(*modes: str | None) -> str:
 def _locks(found: Mapping[Table, str]) -> tuple[Lock, ...]:
     ordered = sorted(found.items(), key=lambda one: (STRENGTH.index(one[1]), str(one[0])))
     return tuple(Lock(mode, table) for table, mode in ordered)
-
-
-def _unread(event: Event) -> Iterable[Trouble]:
-    """The project's own SQL is known where it is one statement, and one of the schema."""
-    plain: Any = event["tag"].split(" ")[0]
-    several = ";" in event["sql"].strip().rstrip(";")
-    if event["own"] and (plain not in SCHEMA_TAGS or several):
-        yield Trouble(Verdict.UNKNOWN, "the project's own SQL: read it")
