@@ -134,7 +134,7 @@ def test_each_kind_of_migration_is_seen_for_what_it_does(
         "ahead.0013_data: the project's own SQL: read it",
     ]
     assert len(breaking(preview, Verdict.BREAKS)) == 5
-    assert len(blocking(preview, 80_000)) == 6
+    assert len(blocking(preview, 80_000)) == 7
     assert blocking(preview, 1e9) == []
 
 

@@ -69,6 +69,38 @@ def test_lock_of_a_statement_before_is_told_only_while_something_takes_its_time(
     )
 
 
+def test_statement_about_rows_is_told_while_a_lock_of_one_before_it_lasts() -> None:
+    """The second UPDATE takes no lock that its transaction has not."""
+    update = {"sql": "update b set x = 1", "tag": "UPDATE 3"}
+    held = [["1", "AccessExclusiveLock"], ["2", "RowExclusiveLock"]]
+    first, again, other = statements(
+        base(table("a"), table("b")),
+        migration("0002"),
+        statement(**update, held=held[:1], locks=held[1:]),
+        statement(**update, held=held),
+        statement("update bb set x = 1", tag="UPDATE 3", held=held),
+    )
+    for one in (first, again):
+        assert one.works == (Work(WorkKind.WRITES, B),)
+        assert (one.locks, one.held) == (
+            (Lock("ROW EXCLUSIVE", B),),
+            (Lock("ACCESS EXCLUSIVE", A),),
+        )
+    assert (other.works, other.held) == ((), ())
+
+
+def test_table_that_rows_are_taken_from_is_read() -> None:
+    locks = [["1", "AccessShareLock"], ["2", "RowExclusiveLock"], ["2", "AccessShareLock"]]
+    filled, changed = statements(
+        base(table("a"), table("b")),
+        migration("0002"),
+        statement("insert into b select * from a", tag="INSERT 0 3", locks=locks),
+        statement("alter table b add foreign key (x) references a", locks=locks[:1]),
+    )
+    assert filled.works == (Work(WorkKind.WRITES, B), Work(WorkKind.READS, A))
+    assert changed.works == ()
+
+
 def test_table_that_is_read_is_found_by_name_among_those_that_are_locked() -> None:
     (found,) = statements(
         base(table("a"), table("a", schema="other")),

@@ -1,6 +1,7 @@
 """The stages of a preview from what the program inside tells; pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fairlead.database.preview.effects import effects
@@ -31,6 +32,7 @@ STRENGTH = list(MODES.values())
 CONCURRENTLY = "SHARE UPDATE EXCLUSIVE"
 # PostgreSQL's own words for what it reads a whole table for.
 READINGS = TABLE, FOREIGN_KEY = "verifying table", "validating foreign key constraint"
+SCHEMA_TAGS = ("ALTER", "CREATE", "DROP", "COMMENT", "SET", "RESET", "GRANT", "REVOKE")
 
 
 def stages_of(events: Iterable[Event], tenants: Mapping[str, int]) -> tuple[Stage, ...]:
@@ -122,8 +124,7 @@ class _Reader:
         read = {what: {name for one, name in event["read"] if one == what} for what in READINGS}
         done = list(works(known, self.now, event["tag"], read[FOREIGN_KEY]))
         done += [Work(WorkKind.READS, table) for table in locked if called[table] in read[TABLE]]
-        writes = _strongest(event["locks"] or [], tables, only="ROW EXCLUSIVE")
-        done += [Work(WorkKind.WRITES, table) for table in writes]
+        done += _rows(event, tables, called)
         touched = {tables[oid] for oid in event["changed"] if oid in tables}
         touched |= {work.table for work in done}
         if event["locks"] is None:
@@ -156,13 +157,32 @@ def _migration(event: Event, *, tried: bool) -> PreviewedMigration:
     )
 
 
-def _strongest(
-    pairs: Sequence[Sequence[str]], tables: Mapping[str, Table], only: str | None = None
-) -> dict[Table, str]:
+def _rows(event: Event, tables: Mapping[str, Table], called: Mapping[Table, str]) -> Iterator[Work]:
+    """What a statement writes, and what it reads for that if it is not one of the schema. A lock
+    that the transaction has already tells nothing: such a table is found by its name in the SQL."""
+    of_rows = event["tag"].split(" ")[0] not in SCHEMA_TAGS
+
+    def with_lock(name: str) -> list[Table]:
+        new = {tables[oid] for oid, mode in event["locks"] or [] if mode == name and oid in tables}
+        had = {tables[oid] for oid, mode in event["held"] if mode == name and oid in tables}
+        named = {table for table in had if of_rows and _names(event["sql"], called[table])}
+        return sorted(new | named, key=str)
+
+    writes = with_lock("RowExclusiveLock")
+    yield from (Work(WorkKind.WRITES, table) for table in writes)
+    reads = with_lock("AccessShareLock") if of_rows else []
+    yield from (Work(WorkKind.READS, table) for table in reads if table not in writes)
+
+
+def _names(sql: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql) is not None
+
+
+def _strongest(pairs: Sequence[Sequence[str]], tables: Mapping[str, Table]) -> dict[Table, str]:
     found: dict[Table, str] = {}
     for oid, name in pairs:
         mode = MODES.get(name)
-        if mode is None or oid not in tables or (only and mode != only):
+        if mode is None or oid not in tables:
             continue
         found[tables[oid]] = _stronger(mode, found.get(tables[oid]))
     return found
