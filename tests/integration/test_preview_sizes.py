@@ -10,7 +10,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import DictRow
 
-from examples.stand.postgres import Postgres
+from examples.stand.postgres import Postgres, postgres_url
 from fairlead.database.backup.beside import connected
 from fairlead.database.preview import sizes
 from fairlead.database.preview.model import (
@@ -46,9 +46,9 @@ def url(postgres: Postgres) -> Iterator[str]:
         connection.execute(f"drop database {name} with (force)")
 
 
-def sized(url: str) -> list[Size]:
+def sized(url: str, lock_timeout: str = "30s") -> list[Size]:
     with connected(url, "fairlead") as connection:
-        connection.execute("set lock_timeout = '30s'")
+        connection.execute("select set_config('lock_timeout', %s, false)", (lock_timeout,))
         return list(with_sizes(connection, STAGE, ("one", "two")).sizes)
 
 
@@ -81,6 +81,36 @@ def test_tenant_that_is_dropped_while_its_size_is_read_does_not_count(url: str) 
     reader.join()
     ((size,),) = found
     assert (size.rows, size.exact, size.tables) == (100, True, 1)
+
+
+def test_table_that_somebody_has_locked_is_estimated(url: str) -> None:
+    with psycopg.connect(url) as other:
+        other.execute("lock table two.a in access exclusive mode")
+        (size,) = sized(url, lock_timeout="0.1s")
+        assert (size.rows, size.exact, size.tables) == (1000, False, 2)
+        assert size.bytes == 5 * 8192
+
+
+UNFILLED = """
+drop schema one cascade; drop table two.a;
+create materialized view two.a as select 1 as id with no data;
+"""
+
+
+def test_view_that_was_never_filled_has_no_rows_that_anybody_knows(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(UNFILLED)
+    (size,) = sized(url)
+    assert (size.rows, size.exact) in ((None, False), (0, False))
+
+
+def test_rows_that_the_role_may_not_read_are_estimated(postgres: Postgres, url: str) -> None:
+    database = url.rpartition("/")[2]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create role {database} login password 'x'")
+        (size,) = sized(postgres_url(postgres, database, "x", database))
+        connection.execute(f"drop role {database}")
+    assert (size.rows, size.exact, size.tables) == (1000, False, 2)
 
 
 @contextmanager

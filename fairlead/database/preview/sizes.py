@@ -26,6 +26,13 @@ select * from (
   where c.relkind in ('r', 'p', 'm') and n.nspname = any(%s) and c.relname = any(%s)
 ) found where bytes is not null
 """
+# The same without a lock, for where somebody has one: as the last VACUUM or ANALYZE found it.
+LOCKED = """
+select n.nspname as schema, c.relname as name, greatest(c.reltuples, -1)::bigint as rows,
+  greatest(c.relpages, 0) * current_setting('block_size')::bigint as bytes
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'm') and n.nspname = any(%s) and c.relname = any(%s)
+"""
 
 
 def with_sizes(connection: Connection[DictRow], stage: Stage, schemas: Sequence[str]) -> Stage:
@@ -49,13 +56,22 @@ def _sizes(
     for own, places in schemas.items():
         names = [table.name for table in tables if table.schema == own]
         found: dict[str, list[DictRow]] = {}
-        for row in connection.execute(SIZES, (places, names)).fetchall():
+        for row in _found(connection, places, names):
             found.setdefault(row["name"], []).append(row)
         for name, rows in found.items():
             largest = max(rows, key=lambda row: row["bytes"])
             count, exact = _rows(connection, largest)
             together = sum(row["bytes"] for row in rows)
             yield Size(Table(own, name), count, exact, largest["bytes"], len(rows), together)
+
+
+def _found(
+    connection: Connection[DictRow], schemas: Sequence[str], names: Sequence[str]
+) -> list[DictRow]:
+    try:
+        return connection.execute(SIZES, (schemas, names)).fetchall()
+    except errors.LockNotAvailable:
+        return connection.execute(LOCKED, (schemas, names)).fetchall()
 
 
 def _rows(connection: Connection[DictRow], row: DictRow) -> tuple[int | None, bool]:
