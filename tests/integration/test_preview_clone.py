@@ -2,15 +2,18 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from examples.stand.postgres import Postgres, postgres_url
+from fairlead.database.backup.process import Ended, run
+from fairlead.database.preview import clone
 from fairlead.database.preview.clone import PART, Wanted, check_may_make, cloned
 from fairlead.database.preview.look import programs_to_copy
 from tests.bench.ahead import databases
@@ -121,6 +124,27 @@ def test_copy_that_somebody_uses_is_not_taken_for_what_was_left(shop: Shop, majo
         assert sorted(shop.copies) == sorted([first, second])
         with cloned(shop.wanted(shop.url("heir")), programs) as third:
             assert sorted(shop.copies) == sorted([first, second, third])
+
+
+def test_tenant_that_is_dropped_once_its_schema_is_copied_is_a_reason_for_no_copy(
+    shop: Shop, major: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(command: Sequence[str], **given: Any) -> Ended:
+        ended = run(command, **given)
+        shop.run("drop table if exists django_migrations", shop.name)
+        return ended
+
+    monkeypatch.setattr(clone, "run", late)
+    wanted = shop.wanted(shop.url("heir"))
+    with (
+        pytest.raises(clone.NoClone) as caught,
+        cloned(wanted, programs_to_copy("dev", None, major)),
+    ):
+        pass
+    assert str(caught.value) == (
+        'what is applied cannot be copied: relation "public.django_migrations" does not exist'
+    )
+    assert shop.copies == []
 
 
 def test_copy_that_may_not_be_taken_away_is_in_nobodys_way(shop: Shop, major: int) -> None:

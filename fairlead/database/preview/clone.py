@@ -93,7 +93,7 @@ def cloned(wanted: Wanted, programs: Programs) -> Iterator[str]:
         try:
             _make(maker, database, name, wanted.owner)
             _copy_schema(wanted, programs, real, name, deadline)
-            _copy_migrations(wanted, real, name)
+            _copy_applied(wanted, real, name)
             yield name
         finally:
             _take_away(maker, name)
@@ -225,6 +225,14 @@ def _copy_schema(
             if ended.problem:
                 said = f": {ended.tail[0]}" if ended.tail else ""
                 raise NoClone(f"the schema cannot be copied, {ended.problem}{said}")
+
+
+def _copy_applied(wanted: Wanted, real: Connection[DictRow], name: str) -> None:
+    """Not where it cannot be read, as that of a tenant that was dropped meanwhile."""
+    try:
+        _copy_migrations(wanted, real, name)
+    except psycopg.Error as error:
+        raise NoClone(f"what is applied cannot be copied: {first_line(error)}") from error
 
 
 def _copy_migrations(wanted: Wanted, real: Connection[DictRow], name: str) -> None:
