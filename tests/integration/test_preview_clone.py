@@ -4,7 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -143,6 +143,32 @@ def test_tenant_that_is_dropped_once_its_schema_is_copied_is_a_reason_for_no_cop
         pass
     assert str(caught.value) == (
         'what is applied cannot be copied: relation "public.django_migrations" does not exist'
+    )
+    assert shop.copies == []
+
+
+@pytest.mark.parametrize("role", ["maker", "heir"])
+def test_copy_goes_also_where_the_previews_own_connections_were_cut(
+    shop: Shop, major: int, role: str
+) -> None:
+    cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'"
+    with cloned(shop.wanted(shop.url(role)), programs_to_copy("dev", None, major)) as copy:
+        assert shop.copies == [copy]
+        shop.run(cut.format(shop.name))
+    assert shop.copies == []
+
+
+def test_role_that_the_server_does_not_know_is_a_reason_for_no_copy(shop: Shop, major: int) -> None:
+    """As poolers have: they tell databases by it."""
+    wanted = replace(shop.wanted(shop.url("heir")), owner="shop.pooled")
+    with (
+        pytest.raises(clone.NoClone) as caught,
+        cloned(wanted, programs_to_copy("dev", None, major)),
+    ):
+        pass
+    assert str(caught.value) == (
+        'the scratch database cannot be made for the role "shop.pooled": role "shop.pooled" does '
+        "not exist"
     )
     assert shop.copies == []
 

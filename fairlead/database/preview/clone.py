@@ -96,7 +96,7 @@ def cloned(wanted: Wanted, programs: Programs) -> Iterator[str]:
             _copy_applied(wanted, real, name)
             yield name
         finally:
-            _take_away(maker, name)
+            _leave_nothing(maker, wanted.conninfo, name)
 
 
 def check_may_make(conninfo: str) -> tuple[str, int]:
@@ -180,6 +180,15 @@ def _give(maker: Connection[DictRow], name: str, owner: str) -> None:
     maker.execute(sql.SQL("alter database {} owner to {}").format(database, sql.Identifier(owner)))
     with _in_place_of(maker, owner):
         maker.execute(sql.SQL("grant connect on database {} to session_user").format(database))
+
+
+def _leave_nothing(maker: Connection[DictRow], conninfo: str, name: str) -> None:
+    """Its connection has done nothing for as long as the migrations took, and may be cut."""
+    try:
+        _take_away(maker, name)
+    except psycopg.OperationalError:
+        with elsewhere(conninfo, name) as again:
+            _take_away(again, name)
 
 
 def _take_away(connection: Connection[DictRow], name: str) -> None:
