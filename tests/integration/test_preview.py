@@ -64,6 +64,7 @@ OWN = {
     ),
     "create policy own on ahead_order using (true)": (["ACCESS EXCLUSIVE"], ["may break"]),
     "alter table ahead_order enable row level security": (["ACCESS EXCLUSIVE"], ["may break"]),
+    "vacuum full ahead_order": (["ACCESS EXCLUSIVE"], ["unknown"]),
 }
 OWN_SQL = """
 from django.db import migrations

@@ -139,6 +139,21 @@ def test_statement_outside_a_transaction_has_the_lock_that_is_documented() -> No
     assert found.works == (Work(WorkKind.INDEXES, A),)
 
 
+def test_statement_outside_a_transaction_may_keep_others_out() -> None:
+    indexed = table("a")
+    indexed["indexes"] = {
+        "7": {"name": "i", "unique": False, "valid": True, "file": 3, "columns": [1]}
+    }
+    built, rewritten = statements(
+        base(table("a")),
+        migration("0002"),
+        statement("reindex schema public", tag="REINDEX", locks=None, changed={"1": indexed}),
+        statement("vacuum full a", tag="VACUUM", locks=None, changed={"1": table("a", file=2)}),
+    )
+    assert (built.seen, built.locks) == (False, (Lock("SHARE", A),))
+    assert (rewritten.seen, rewritten.locks) == (False, (Lock("ACCESS EXCLUSIVE", A),))
+
+
 def test_what_is_taken_and_given_back_breaks_nothing() -> None:
     gone, again = table("a"), table("a", x="integer")
     first, second = statements(

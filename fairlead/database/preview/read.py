@@ -28,8 +28,6 @@ MODES = {
     "RowExclusiveLock": "ROW EXCLUSIVE",
 }
 STRENGTH = list(MODES.values())
-# What PostgreSQL documents of CREATE INDEX and DROP INDEX CONCURRENTLY.
-CONCURRENTLY = "SHARE UPDATE EXCLUSIVE"
 # PostgreSQL's own words for what it reads a whole table for.
 READINGS = TABLE, FOREIGN_KEY = "verifying table", "validating foreign key constraint"
 SCHEMA_TAGS = ("ALTER", "CREATE", "DROP", "COMMENT", "SET", "RESET", "GRANT", "REVOKE")
@@ -128,7 +126,7 @@ class _Reader:
         touched = {tables[oid] for oid in event["changed"] if oid in tables}
         touched |= {work.table for work in done}
         if event["locks"] is None:
-            new = dict.fromkeys(sorted(touched, key=str), CONCURRENTLY)
+            new = {one: _documented(event["sql"], one, done) for one in sorted(touched, key=str)}
         else:  # what it needs, and an earlier statement of the transaction has
             needed = {one: mode for one, mode in held.items() if one in touched}
             new = {one: _stronger(new.get(one), needed.get(one)) for one in {**needed, **new}}
@@ -144,6 +142,16 @@ class _Reader:
             ),
             seen=event["locks"] is not None,
         )
+
+
+def _documented(sql: str, table: Table, done: Sequence[Work]) -> str:
+    """Of what stands in no transaction: VACUUM FULL and CLUSTER rewrite, REINDEX SCHEMA builds, and
+    CONCURRENTLY is there to keep nobody out.
+    https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES"""
+    if Work(WorkKind.REWRITES, table) in done:
+        return "ACCESS EXCLUSIVE"
+    builds = Work(WorkKind.INDEXES, table) in done
+    return "SHARE" if builds and "concurrently" not in sql.lower() else "SHARE UPDATE EXCLUSIVE"
 
 
 def _migration(event: Event, *, tried: bool) -> PreviewedMigration:
