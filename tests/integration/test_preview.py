@@ -50,6 +50,31 @@ FACTS = {
     "0015_line": ([], [("SHARE ROW EXCLUSIVE", ORDER)], []),
 }
 
+TRIGGER = "create trigger stamp before insert on {} for each row execute function ahead_stamp()"
+BODY = "function ahead_stamp() returns trigger language plpgsql as $$ begin return new; end $$"
+# The project's own SQL, its strongest lock, and whether the old code lives with it.
+OWN = {
+    f"create {BODY}": ([], []),
+    f"create or replace {BODY}": ([], ["unknown"]),
+    TRIGGER.format("ahead_order"): (["SHARE ROW EXCLUSIVE"], ["unknown"]),
+    TRIGGER.format("ahead_line"): ([], []),
+    "create rule kept as on delete to ahead_order do instead nothing": (
+        ["ACCESS EXCLUSIVE"],
+        ["unknown"],
+    ),
+    "create policy own on ahead_order using (true)": (["ACCESS EXCLUSIVE"], ["may break"]),
+    "alter table ahead_order enable row level security": (["ACCESS EXCLUSIVE"], ["may break"]),
+    "vacuum full ahead_order": (["ACCESS EXCLUSIVE"], ["unknown"]),
+}
+OWN_SQL = """
+from django.db import migrations
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("ahead", "0015_line")]
+    operations = [migrations.RunSQL({statements})]
+"""
+
 
 @pytest.fixture
 def name() -> str:
@@ -110,7 +135,7 @@ def test_each_kind_of_migration_is_seen_for_what_it_does(
         "ahead.0013_data: the project's own SQL: read it",
     ]
     assert len(breaking(preview, Verdict.BREAKS)) == 5
-    assert len(blocking(preview, 80_000)) == 6
+    assert len(blocking(preview, 80_000)) == 7
     assert blocking(preview, 1e9) == []
 
 
@@ -132,6 +157,20 @@ def test_strong_lock_of_an_earlier_statement_is_told_where_it_lasts(one: Many) -
         for lock in statement.held
     ]
     assert (held.mode, str(held.table)) == ("SHARE ROW EXCLUSIVE", "public.ahead_person")
+
+
+def test_own_sql_is_told_with_its_locks_and_what_it_may_change_for_the_old_code(one: Many) -> None:
+    path = one.folder / "ahead" / "migrations" / "0016_own.py"
+    path.write_text(OWN_SQL.format(statements=list(OWN)))
+    found = {
+        statement.sql: (
+            [lock.mode for lock in statement.locks],
+            [str(trouble.verdict) for trouble in statement.troubles],
+        )
+        for migration, statement in looked(one).stages[0].statements()
+        if migration.name == "0016_own"
+    }
+    assert found == OWN
 
 
 def test_models_that_were_changed_without_a_migration_are_told(

@@ -69,6 +69,38 @@ def test_lock_of_a_statement_before_is_told_only_while_something_takes_its_time(
     )
 
 
+def test_statement_about_rows_is_told_while_a_lock_of_one_before_it_lasts() -> None:
+    """The second UPDATE takes no lock that its transaction has not."""
+    update = {"sql": "update b set x = 1", "tag": "UPDATE 3"}
+    held = [["1", "AccessExclusiveLock"], ["2", "RowExclusiveLock"]]
+    first, again, other = statements(
+        base(table("a"), table("b")),
+        migration("0002"),
+        statement(**update, held=held[:1], locks=held[1:]),
+        statement(**update, held=held),
+        statement("update bb set x = 1", tag="UPDATE 3", held=held),
+    )
+    for one in (first, again):
+        assert one.works == (Work(WorkKind.WRITES, B),)
+        assert (one.locks, one.held) == (
+            (Lock("ROW EXCLUSIVE", B),),
+            (Lock("ACCESS EXCLUSIVE", A),),
+        )
+    assert (other.works, other.held) == ((), ())
+
+
+def test_table_that_rows_are_taken_from_is_read() -> None:
+    locks = [["1", "AccessShareLock"], ["2", "RowExclusiveLock"], ["2", "AccessShareLock"]]
+    filled, changed = statements(
+        base(table("a"), table("b")),
+        migration("0002"),
+        statement("insert into b select * from a", tag="INSERT 0 3", locks=locks),
+        statement("alter table b add foreign key (x) references a", locks=locks[:1]),
+    )
+    assert filled.works == (Work(WorkKind.WRITES, B), Work(WorkKind.READS, A))
+    assert changed.works == ()
+
+
 def test_table_that_is_read_is_found_by_name_among_those_that_are_locked() -> None:
     (found,) = statements(
         base(table("a"), table("a", schema="other")),
@@ -107,6 +139,21 @@ def test_statement_outside_a_transaction_has_the_lock_that_is_documented() -> No
     assert found.works == (Work(WorkKind.INDEXES, A),)
 
 
+def test_statement_outside_a_transaction_may_keep_others_out() -> None:
+    indexed = table("a")
+    indexed["indexes"] = {
+        "7": {"name": "i", "unique": False, "valid": True, "file": 3, "columns": [1]}
+    }
+    built, rewritten = statements(
+        base(table("a")),
+        migration("0002"),
+        statement("reindex schema public", tag="REINDEX", locks=None, changed={"1": indexed}),
+        statement("vacuum full a", tag="VACUUM", locks=None, changed={"1": table("a", file=2)}),
+    )
+    assert (built.seen, built.locks) == (False, (Lock("SHARE", A),))
+    assert (rewritten.seen, rewritten.locks) == (False, (Lock("ACCESS EXCLUSIVE", A),))
+
+
 def test_what_is_taken_and_given_back_breaks_nothing() -> None:
     gone, again = table("a"), table("a", x="integer")
     first, second = statements(
@@ -137,6 +184,20 @@ def test_own_sql_is_known_only_where_it_is_one_statement_of_the_schema() -> None
         [],
         [],
     ]
+
+
+def test_trigger_is_told_of_where_it_concerns_a_table_that_was_there_before() -> None:
+    create = "create trigger t before insert on {} for each row execute function f()"
+    given = {"tag": "CREATE TRIGGER", "own": True}
+    there, new = statements(
+        base(table("a")),
+        migration("0002"),
+        statement(create.format("a"), locks=[["1", "ShareRowExclusiveLock"]], **given),
+        statement(create.format("made"), locks=[["99", "ShareRowExclusiveLock"]], **given),
+    )
+    assert there.locks == (Lock("SHARE ROW EXCLUSIVE", A),)
+    assert [str(one.verdict) for one in there.troubles] == ["unknown"]
+    assert (new.locks, new.troubles) == ((), ())
 
 
 def test_tables_of_each_tenant_have_no_schema_and_stages_say_how_many_there_are() -> None:

@@ -142,6 +142,30 @@ def test_new_rule_on_known_columns_may_refuse_what_the_old_code_writes(
     assert (trouble.verdict, trouble.words) == (Verdict.MAY_BREAK, words)
 
 
+def test_unique_index_that_is_gone_may_be_what_an_upsert_of_the_old_code_needs() -> None:
+    gone = changed(lambda table: table["indexes"].clear())
+    (trouble,) = troubles({"1": order()}, {"1": gone}).values()
+    assert (trouble.verdict, trouble.words) == (
+        Verdict.MAY_BREAK,
+        "public.order has no unique index like made any more: INSERTs fail whose ON CONFLICT names "
+        "its columns",
+    )
+
+
+@pytest.mark.parametrize("columns", [[1, 2], [2, 1]])
+def test_unique_index_that_another_one_replaces_is_not_missed(columns: list[int]) -> None:
+    old = changed(lambda table: table["indexes"].update({"9": index(1, 2, unique=True)}))
+    new = changed(lambda table: table.update(indexes={"8": index(*columns, unique=True)}))
+    assert not any(key[1] == "lost" for key in troubles({"1": old}, {"1": new}))
+
+
+def test_unique_index_of_a_column_that_is_dropped_is_told_with_it() -> None:
+    old = changed(lambda table: table["indexes"].update({"8": index(2, unique=True)}))
+    new = changed(lambda table: table["columns"].pop("2"))
+    (trouble,) = troubles({"1": old}, {"1": new}).values()
+    assert trouble.words == "public.order.label is dropped"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "wider"),
     [

@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,11 +28,24 @@ MIGRATIONS = """
 select n.nspname as name from pg_namespace n join pg_class c on c.relnamespace = n.oid
 where c.relname = 'django_migrations' and c.relkind = 'r' order by 1
 """
-# A preview's session is there before its database, and after it. Only its own role sees its name.
+# A preview's session is there before its database, and after it. Its lock is seen by every role.
+NUMBER = 0x7E7B  # of its advisory lock; the second half is the copy's name
+HOLD = "select pg_advisory_lock(%s, hashtext(%s))"
 LEFT = """
 select d.datname as name from pg_database d
-where starts_with(d.datname, %s) and pg_has_role(d.datdba, 'member') and not exists (
-  select 1 from pg_stat_activity a where a.application_name = d.datname)
+where starts_with(d.datname, %s) and pg_has_role(d.datdba, 'member')
+  and not exists (select 1 from pg_stat_activity a
+    where d.datname in (a.application_name, a.datname))
+  and not exists (select 1 from pg_locks l where l.locktype = 'advisory'
+    and l.classid::bigint = %s and l.objid::bigint = hashtext(d.datname) & 4294967295)
+"""
+OWNER = """
+select pg_get_userbyid(datdba) as role, pg_has_role(datdba, 'usage') as rights
+from pg_database where datname = %s
+"""
+BECOME = "select set_config('role', %s, false) where not pg_has_role(%s, 'usage')"
+END = """
+select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and usename = current_user
 """
 MAY_MAKE = """
 select r.rolname as role, r.rolcreatedb or r.rolsuper as may,
@@ -76,13 +89,14 @@ def cloned(wanted: Wanted, programs: Programs) -> Iterator[str]:
         real.execute("select set_config('lock_timeout', %s, false)",
                      (str(round(wanted.lock_timeout * 1000)),))  # fmt: skip
         real.execute("set default_transaction_read_only = on")
+        maker.execute(HOLD, (NUMBER, name))
         try:
             _make(maker, database, name, wanted.owner)
             _copy_schema(wanted, programs, real, name, deadline)
-            _copy_migrations(wanted, real, name)
+            _copy_applied(wanted, real, name)
             yield name
         finally:
-            drop(maker, name)
+            _leave_nothing(maker, wanted.conninfo, name)
 
 
 def check_may_make(conninfo: str) -> tuple[str, int]:
@@ -101,11 +115,13 @@ def check_may_make(conninfo: str) -> tuple[str, int]:
 
 
 def clear_left(conninfo: str, database: str) -> None:
-    """What previews that died have left of this database."""
+    """What previews that died have left of this database. What cannot be taken away, or not
+    by this role, stays: it is in nobody's way."""
     prefix = fitted(database, PART + "x" * 8)[:-8]
     with elsewhere(conninfo, "fairlead") as connection:
-        for row in connection.execute(LEFT, (prefix,)).fetchall():
-            drop(connection, row["name"])
+        for row in connection.execute(LEFT, (prefix, NUMBER)).fetchall():
+            with suppress(psycopg.Error):
+                _take_away(connection, row["name"])
 
 
 def dump_command(
@@ -150,16 +166,52 @@ def _make(maker: Connection[DictRow], database: str, name: str, owner: str) -> N
         create_like(maker, database, name)
         row = maker.execute("select current_user as role").fetchone()
         if row is not None and row["role"] != owner:
-            maker.execute(
-                sql.SQL("alter database {} owner to {}").format(
-                    sql.Identifier(name), sql.Identifier(owner)
-                )
-            )
-    except psycopg.errors.InsufficientPrivilege as error:
+            _give(maker, name, owner)
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedObject) as error:
         raise NoClone(
             f'the scratch database cannot be made for the role "{owner}": {first_line(error)}',
             f'Let direct_url connect as a role with CREATEDB that is a member of "{owner}".',
         ) from error
+
+
+def _give(maker: Connection[DictRow], name: str, owner: str) -> None:
+    """Who makes it may connect to it all the same."""
+    database = sql.Identifier(name)
+    maker.execute(sql.SQL("alter database {} owner to {}").format(database, sql.Identifier(owner)))
+    with _in_place_of(maker, owner):
+        maker.execute(sql.SQL("grant connect on database {} to session_user").format(database))
+
+
+def _leave_nothing(maker: Connection[DictRow], conninfo: str, name: str) -> None:
+    """Its connection has done nothing for as long as the migrations took, and may be cut."""
+    try:
+        _take_away(maker, name)
+    except psycopg.OperationalError:
+        with elsewhere(conninfo, name) as again:
+            _take_away(again, name)
+
+
+def _take_away(connection: Connection[DictRow], name: str) -> None:
+    """Also where the owner's rights are had in its place only: neither may end the other's sessions
+    then, and a DROP without FORCE waits five seconds for those to be gone."""
+    owner = connection.execute(OWNER, (name,)).fetchone()
+    if owner is None or owner["rights"]:
+        drop(connection, name)
+        return
+    connection.execute(END, (name,))
+    with _in_place_of(connection, owner["role"]):
+        connection.execute(END, (name,))
+        connection.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _in_place_of(connection: Connection[DictRow], role: str) -> Iterator[None]:
+    """As `role`, where a membership without INHERIT gives none of its rights otherwise."""
+    connection.execute(BECOME, (role, role))
+    try:
+        yield
+    finally:
+        connection.execute("reset role")
 
 
 def _copy_schema(
@@ -184,9 +236,20 @@ def _copy_schema(
                 raise NoClone(f"the schema cannot be copied, {ended.problem}{said}")
 
 
+def _copy_applied(wanted: Wanted, real: Connection[DictRow], name: str) -> None:
+    """Not where it cannot be read, as that of a tenant that was dropped meanwhile."""
+    try:
+        _copy_migrations(wanted, real, name)
+    except psycopg.Error as error:
+        raise NoClone(f"what is applied cannot be copied: {first_line(error)}") from error
+
+
 def _copy_migrations(wanted: Wanted, real: Connection[DictRow], name: str) -> None:
     """What is applied already: the only rows that the copy has."""
-    with connected(at(wanted.conninfo, name), name) as scratch:
+    with (
+        connected(at(wanted.conninfo, name), name) as scratch,
+        _in_place_of(scratch, wanted.owner),
+    ):
         for row in scratch.execute(MIGRATIONS).fetchall():
             table = sql.Identifier(row["name"], "django_migrations")
             columns = sql.SQL("(app, name, applied)")

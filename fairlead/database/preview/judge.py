@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 
 from fairlead.database.preview.model import (
@@ -15,6 +16,7 @@ from fairlead.database.preview.model import (
 from fairlead.model import size
 
 CODE = "the code that runs now"
+INSERT = re.compile(r"\s*insert\b(?!.*\bselect\b)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,14 @@ def breaking(preview: Preview, verdict: Verdict) -> list[Finding]:
 
 
 def blocking(preview: Preview, large: float) -> list[Finding]:
-    """Of tenants in several states, the largest table each."""
+    """Of tenants in several states, the largest table each. What writes rows keeps nobody out by
+    itself, but locks of statements before it do: they last as long as the transaction."""
     found: dict[tuple[str, ...], tuple[int, Finding]] = {}
     for stage in preview.stages:
         for migration, statement in stage.statements():
             for work in statement.works:
                 now = stage.size(work.table)
-                if now is None or now.bytes <= large or work.kind is WorkKind.WRITES:
+                if now is None or now.bytes <= large or _adds(statement, work):
                     continue
                 key = (str(migration), statement.sql, work.kind, str(work.table))
                 words = _waiting(statement, work, now)
@@ -135,6 +138,11 @@ def size_words(now: Size) -> str:
     return f"{rows}, {size(now.bytes)} in the largest of {now.tables}, {size(now.all_bytes)} in all"
 
 
+def _adds(statement: Statement, work: Work) -> bool:
+    """An INSERT of given values takes no longer for the rows that are there."""
+    return work.kind is WorkKind.WRITES and INSERT.match(statement.sql) is not None
+
+
 def _waiting(statement: Statement, work: Work, now: Size) -> str:
     """By the lock on the table itself, and by those that the transaction has from before."""
     locks = [lock for lock in (*statement.locks, *statement.held) if lock.keeps_out]
@@ -142,4 +150,5 @@ def _waiting(statement: Statement, work: Work, now: Size) -> str:
         f"{lock.keeps_out} {'it' if lock.table == work.table else lock.table}" for lock in locks
     )
     what = f"{work.kind} {work.table} ({size_words(now)})"
-    return f"{what}: {', '.join(others)}" if locks else ""
+    until = ", until the transaction ends" if work.kind is WorkKind.WRITES else ""
+    return f"{what}: {', '.join(others)}{until}" if locks else ""

@@ -1,9 +1,10 @@
 """The stages of a preview from what the program inside tells; pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from fairlead.database.preview.effects import effects
 from fairlead.database.preview.model import (
     Lock,
     PreviewedMigration,
@@ -11,7 +12,6 @@ from fairlead.database.preview.model import (
     Statement,
     Table,
     Trouble,
-    Verdict,
     Work,
     WorkKind,
 )
@@ -28,8 +28,6 @@ MODES = {
     "RowExclusiveLock": "ROW EXCLUSIVE",
 }
 STRENGTH = list(MODES.values())
-# What PostgreSQL documents of CREATE INDEX and DROP INDEX CONCURRENTLY.
-CONCURRENTLY = "SHARE UPDATE EXCLUSIVE"
 # PostgreSQL's own words for what it reads a whole table for.
 READINGS = TABLE, FOREIGN_KEY = "verifying table", "validating foreign key constraint"
 SCHEMA_TAGS = ("ALTER", "CREATE", "DROP", "COMMENT", "SET", "RESET", "GRANT", "REVOKE")
@@ -124,12 +122,11 @@ class _Reader:
         read = {what: {name for one, name in event["read"] if one == what} for what in READINGS}
         done = list(works(known, self.now, event["tag"], read[FOREIGN_KEY]))
         done += [Work(WorkKind.READS, table) for table in locked if called[table] in read[TABLE]]
-        writes = _strongest(event["locks"] or [], tables, only="ROW EXCLUSIVE")
-        done += [Work(WorkKind.WRITES, table) for table in writes]
+        done += _rows(event, tables, called)
         touched = {tables[oid] for oid in event["changed"] if oid in tables}
         touched |= {work.table for work in done}
         if event["locks"] is None:
-            new = dict.fromkeys(sorted(touched, key=str), CONCURRENTLY)
+            new = {one: _documented(event["sql"], one, done) for one in sorted(touched, key=str)}
         else:  # what it needs, and an earlier statement of the transaction has
             needed = {one: mode for one, mode in held.items() if one in touched}
             new = {one: _stronger(new.get(one), needed.get(one)) for one in {**needed, **new}}
@@ -140,9 +137,21 @@ class _Reader:
                 lock for lock in _locks(held) if lock.keeps_out and lock.table not in new and done
             ),
             works=tuple(done),
-            troubles=tuple(_unread(event)),
+            troubles=tuple(
+                effects(event["sql"], event["tag"], own=event["own"], of_known=bool(locked))
+            ),
             seen=event["locks"] is not None,
         )
+
+
+def _documented(sql: str, table: Table, done: Sequence[Work]) -> str:
+    """Of what stands in no transaction: VACUUM FULL and CLUSTER rewrite, REINDEX SCHEMA builds, and
+    CONCURRENTLY is there to keep nobody out.
+    https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES"""
+    if Work(WorkKind.REWRITES, table) in done:
+        return "ACCESS EXCLUSIVE"
+    builds = Work(WorkKind.INDEXES, table) in done
+    return "SHARE" if builds and "concurrently" not in sql.lower() else "SHARE UPDATE EXCLUSIVE"
 
 
 def _migration(event: Event, *, tried: bool) -> PreviewedMigration:
@@ -156,13 +165,32 @@ def _migration(event: Event, *, tried: bool) -> PreviewedMigration:
     )
 
 
-def _strongest(
-    pairs: Sequence[Sequence[str]], tables: Mapping[str, Table], only: str | None = None
-) -> dict[Table, str]:
+def _rows(event: Event, tables: Mapping[str, Table], called: Mapping[Table, str]) -> Iterator[Work]:
+    """What a statement writes, and what it reads for that if it is not one of the schema. A lock
+    that the transaction has already tells nothing: such a table is found by its name in the SQL."""
+    of_rows = event["tag"].split(" ")[0] not in SCHEMA_TAGS
+
+    def with_lock(name: str) -> list[Table]:
+        new = {tables[oid] for oid, mode in event["locks"] or [] if mode == name and oid in tables}
+        had = {tables[oid] for oid, mode in event["held"] if mode == name and oid in tables}
+        named = {table for table in had if of_rows and _names(event["sql"], called[table])}
+        return sorted(new | named, key=str)
+
+    writes = with_lock("RowExclusiveLock")
+    yield from (Work(WorkKind.WRITES, table) for table in writes)
+    reads = with_lock("AccessShareLock") if of_rows else []
+    yield from (Work(WorkKind.READS, table) for table in reads if table not in writes)
+
+
+def _names(sql: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql) is not None
+
+
+def _strongest(pairs: Sequence[Sequence[str]], tables: Mapping[str, Table]) -> dict[Table, str]:
     found: dict[Table, str] = {}
     for oid, name in pairs:
         mode = MODES.get(name)
-        if mode is None or oid not in tables or (only and mode != only):
+        if mode is None or oid not in tables:
             continue
         found[tables[oid]] = _stronger(mode, found.get(tables[oid]))
     return found
@@ -175,11 +203,3 @@ def _stronger(*modes: str | None) -> str:
 def _locks(found: Mapping[Table, str]) -> tuple[Lock, ...]:
     ordered = sorted(found.items(), key=lambda one: (STRENGTH.index(one[1]), str(one[0])))
     return tuple(Lock(mode, table) for table, mode in ordered)
-
-
-def _unread(event: Event) -> Iterable[Trouble]:
-    """The project's own SQL is known where it is one statement, and one of the schema."""
-    plain: Any = event["tag"].split(" ")[0]
-    several = ";" in event["sql"].strip().rstrip(";")
-    if event["own"] and (plain not in SCHEMA_TAGS or several):
-        yield Trouble(Verdict.UNKNOWN, "the project's own SQL: read it")

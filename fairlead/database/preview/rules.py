@@ -81,6 +81,7 @@ def _of_table(old: Described, new: Described | None) -> Iterator[tuple[Key, Trou
             words = f"{name}.{column['name']} is new, NOT NULL, and has no default in the database"
             yield ("new", number), _breaks(f"{words}: INSERTs that do not know it fail")
     yield from _new_rules(name, old, new)
+    yield from _lost_rules(name, old, new)
 
 
 def _of_column(
@@ -113,6 +114,17 @@ def _new_rules(table: Table, old: Described, new: Described) -> Iterator[tuple[K
             continue
         if _concerns(old, new, one["columns"], "u"):
             yield ("index", at), _may_break(f"the new unique index {one['name']} of {table}")
+
+
+def _lost_rules(table: Table, old: Described, new: Described) -> Iterator[tuple[Key, Trouble]]:
+    """A column that is gone is told of already. ON CONFLICT asks for columns, in whatever order.
+    https://www.postgresql.org/docs/current/sql-insert.html#SQL-ON-CONFLICT"""
+    left = [sorted(one["columns"]) for one in new["indexes"].values() if one["unique"]]
+    for at, one in old["indexes"].items():
+        gone = any(number and str(number) not in new["columns"] for number in one["columns"])
+        if one["unique"] and not gone and sorted(one["columns"]) not in left:
+            words = f"{table} has no unique index like {one['name']} any more: INSERTs fail whose"
+            yield ("lost", at), Trouble(Verdict.MAY_BREAK, f"{words} ON CONFLICT names its columns")
 
 
 def _concerns(old: Described, new: Described, columns: list[int], kind: str) -> bool:
