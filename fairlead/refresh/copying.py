@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def restore_rows(run: Refreshing) -> None:
             with loading(run.made, run.seen.masking, run.seen.key, run.seen.owner) as masks:
                 _section(run, folder, "data", step, masks.settings)
             run.arrived = masks.tables
-            keep_contents(folder, run.work.dump)
+            keep_contents(folder, run.work.contents)
         with connected(run.made, run.row.session) as connection:
             removed = run.seen.selection.remove_rows(connection)
             run.note(tenants=count_tenants(connection))
@@ -120,7 +121,9 @@ def build_keys(run: Refreshing) -> None:
 
     Raises RefreshFailed, LeaseLost."""
     with run.phase(PhaseName.BUILD_KEYS) as step:
-        _section(run, run.work.dump, "post-data", step)
+        with ThreadPoolExecutor(1) as beside:  # nobody reads the dump any more, and it is large
+            beside.submit(run.work.remove_rows)
+            _section(run, run.work.contents, "post-data", step)
         run.work.remove()
         step.detail = "UNIQUE and FOREIGN KEY hold on what is masked"
 

@@ -26,6 +26,11 @@ class Work:
         return self.folder / "dump"
 
     @property
+    def contents(self) -> Path:
+        """The dump's, without its rows."""
+        return self.folder / "contents"
+
+    @property
     def free(self) -> int:
         """Bytes, of the disk on which the folder is."""
         there = os.statvfs(self.folder)
@@ -53,6 +58,9 @@ class Work:
                 f"{size(room)}",
                 "Free some disk there, or set FAIRLEAD_HOME to where there is more.",
             )
+
+    def remove_rows(self) -> None:
+        shutil.rmtree(self.dump, ignore_errors=True)
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from fairlead.database.backup.beside import connected
-from fairlead.database.refresh.analyze import analyze
+from fairlead.database.refresh.analyze import analyze, analyzing
 from fairlead.database.refresh.autovacuum import keep_off, let_in
 from tests.bench.masked import Copy, copy_on
 from tests.bench.waiting import until
@@ -44,6 +44,37 @@ def test_what_is_known_is_not_looked_at_again(newest: str, jobs: int) -> None:
             60,
         )
         assert copy.column("select count(*) from pg_stats where tablename = 'later'") == [1]
+
+
+def test_what_is_looked_at_meanwhile_is_not_looked_at_again(newest: str) -> None:
+    with copy_on(newest, TABLES) as copy:
+        copy.run("create index on known ((id + 1))")
+        with analyzing(copy.url, "test", 60):
+            until(
+                lambda: (
+                    {name for name, count in counts(copy).items() if count}
+                    == {"correlated", "changed", "of expressions"}
+                ),
+                60,
+            )
+        assert analyze(copy.url, "test", 1, 60) == 1
+
+
+def test_a_column_without_statistics_is_looked_at(newest: str) -> None:
+    with copy_on(newest, TABLES) as copy:
+        with analyzing(copy.url, "test", 60):
+            until(lambda: all(count == 1 for count in counts(copy).values()), 60)
+        copy.run("alter table known alter id type bigint; alter table changed add more int")
+        assert analyze(copy.url, "test", 2, 60) == 2
+        assert copy.column("select count(*) from pg_stats where attname = 'more'") == [1]
+
+
+def test_what_stops_meanwhile_stops_looking(newest: str) -> None:
+    many = "".join(f"create table t{at} as select 1 as id;" for at in range(200))
+    with copy_on(newest, many) as copy:
+        with pytest.raises(ZeroDivisionError), analyzing(copy.url, "test", 60):
+            raise ZeroDivisionError
+        assert sum(counts(copy).values()) < 200
 
 
 OPTIONS = "select relname::text, reloptions from pg_class where relkind = 'r' and oid >= 16384"

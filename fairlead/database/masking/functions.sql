@@ -10,8 +10,8 @@ language sql stable parallel safe as $$
 $$;
 create function fairlead_masking.letters(value text, meaning text) returns text
 language sql stable parallel safe as $$
-  select rtrim(replace(replace(encode(fairlead_masking.digest(value, meaning), 'base64'),
-    '+', 'x'), '/', 'y'), '=')
+  select left(replace(replace(encode(fairlead_masking.digest(value, meaning), 'base64'),
+    '+', 'x'), '/', 'y'), 43)
 $$;
 create function fairlead_masking.digits(value text, meaning text, count int) returns text
 language sql stable parallel safe as $$
@@ -20,10 +20,12 @@ language sql stable parallel safe as $$
 $$;
 create function fairlead_masking.hash_text(value text, meaning text) returns text
 language sql stable parallel safe as $$
-  select left(
-    repeat(fairlead_masking.letters(value, meaning), 1 + least(length(value), 4096) / 43),
-    case when length(value) <= 16 then 16 when length(value) <= 43 then 43
-      else least(length(value), 4096) end)
+  select case
+    when length(value) <= 16 then left(fairlead_masking.letters(value, meaning), 16)
+    when length(value) <= 43 then fairlead_masking.letters(value, meaning)
+    else left(
+      repeat(fairlead_masking.letters(value, meaning), 1 + least(length(value), 4096) / 43),
+      least(length(value), 4096)) end
 $$;
 create function fairlead_masking.hash_email(value text, meaning text) returns text
 language sql stable parallel safe as $$

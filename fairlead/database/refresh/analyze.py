@@ -21,7 +21,7 @@ from pg_stat_user_tables s join pg_class c on c.oid = s.relid, lateral (select
   or exists (select from pg_statistic_ext e where e.stxrelid = s.relid) as again
 ) more
 where s.last_analyze is null or s.n_mod_since_analyze > 0 or more.again
-  or c.reltuples > 0 and exists (
+  or c.reltuples <> 0 and exists (
     select from pg_attribute a where a.attrelid = s.relid and a.attnum > 0 and not a.attisdropped
       and a.attstattarget is distinct from 0 and not exists (select from remembered r
         where r.schema = s.schemaname and r.name = s.relname and r.attribute = a.attname))

@@ -71,7 +71,8 @@ def dump_command(
     selected: Sequence[str],
 ) -> list[str]:
     """pg_dump(1). Roles and what hangs on them stay where they are: the other server has its own.
-    The files need not outlive a crash, which ends the refresh. `compress` is gzip's level, `selected` are more arguments, of what is not taken."""
+    The files need not outlive a crash, which ends the refresh. `compress` is gzip's level,
+    `selected` are more arguments, of what is not taken."""
     return [
         programs.path("pg_dump"),
         "--format=directory",

@@ -115,12 +115,9 @@ def let_make_in_public(connection: Connection[DictRow], role: str) -> None:
 
 
 def keep_contents(dump: Path, folder: Path) -> None:
-    """The table of contents in `folder`, for what comes after the rows; the files with these, which
-    are not masked, are nowhere of ours any more."""
-    contents = (dump / CONTENTS).read_bytes()
-    shutil.rmtree(folder, ignore_errors=True)
+    """The table of contents in a new `folder`, for what comes after the rows."""
     folder.mkdir(mode=0o700)
-    (folder / CONTENTS).write_bytes(contents)
+    shutil.copyfile(dump / CONTENTS, folder / CONTENTS)
 
 
 def count_tenants(connection: Connection[DictRow]) -> int:
