@@ -207,7 +207,7 @@ def ours(stage: Stage) -> Measured:
         command = time.monotonic() - began
     (row, *_) = stage.bench.read(lambda store: store.refreshes.history(stage.bench.project, "uat"))
     assert row.state is RefreshState.REFRESHED
-    execute(stage.uat, f"drop database {row.kept}")
+    execute(stage.uat, f'drop database "{row.kept}"')
     phases: list[Phase] = stage.bench.read(lambda store: store.refreshes.phases(row.id))
     return Measured(
         command,

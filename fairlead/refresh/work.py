@@ -28,7 +28,7 @@ class Work:
     @property
     def contents(self) -> Path:
         """The dump's, without its rows."""
-        return self.folder / "contents"
+        return self.folder / "without-rows"
 
     @property
     def free(self) -> int:
