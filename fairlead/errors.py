@@ -454,12 +454,9 @@ class StoreEncoded(Refused):
 
 
 class StoreBehind(Refused):
-    """`role` is who we are there."""
-
-    def __init__(self, address: str, role: str) -> None:
+    def __init__(self, address: str, why: str) -> None:
         super().__init__(
-            f"The schema of the store at {address} is older than this Fairlead, and {role} may not "
-            "change it.",
+            f"The schema of the store at {address} is not that of this Fairlead: {why}.",
             next_step="Run this version once as the database's owner: FAIRLEAD_STORE_URL=… "
             "fairlead status; and then deployments/postgres/roles.sql again.",
         )

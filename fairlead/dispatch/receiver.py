@@ -21,7 +21,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fairlead.config import Config
-from fairlead.dispatch.behind import BEHIND, WHY
 from fairlead.dispatch.body import body_of, let_go
 from fairlead.dispatch.events import Event, Ignored, read
 from fairlead.dispatch.limits import Rate, Room
@@ -39,7 +38,7 @@ from fairlead.dispatch.problems import (
 from fairlead.dispatch.signature import HEADER, is_signature, is_signed
 from fairlead.dispatch.starter import Starter
 from fairlead.dispatch.waiting import Waiting
-from fairlead.errors import StoreUnreachable
+from fairlead.errors import StoreBehind, StoreUnreachable
 from fairlead.model import Delivery, DeliveryState, Wish
 
 LOG = logging.getLogger("fairlead.dispatch")
@@ -124,8 +123,8 @@ class Receiver:
             why = error.message if isinstance(error, StoreUnreachable) else "it takes too long."
             LOG.warning("%s is not kept: %s", wish.guid, why)
             raise unavailable("The store is away. Deliver again when it is back.") from error
-        except BEHIND as error:
-            LOG.warning("%s is not kept: %s", wish.guid, WHY)
+        except StoreBehind as error:
+            LOG.warning("%s is not kept: %s %s", wish.guid, error.message, error.next_step)
             raise unavailable("The store is behind. Deliver again when that is mended.") from error
 
     def _answer(self, delivery: Delivery, new: bool, guid: str) -> Response:

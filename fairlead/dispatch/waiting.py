@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from fairlead.dispatch.behind import BEHIND, WHY
 from fairlead.dispatch.starter import Starter
 from fairlead.errors import FairleadError
 from fairlead.model import Delivery, DeliveryState
@@ -39,8 +38,6 @@ class Waiting:
             return await asyncio.to_thread(self._starter.step)
         except FairleadError as error:
             LOG.warning("%s", plain(error.message))
-        except BEHIND:
-            LOG.warning("What waits is not started: %s", WHY)
         except Exception:  # nobody else would start what waits
             LOG.exception("What waits was not started")
         await asyncio.sleep(PAUSE)

@@ -14,6 +14,12 @@ from fairlead.store import schema
 
 Result = TypeVar("Result")
 PATIENCE = 15.0  # seconds to wait for a store that restarts, before giving up
+# What is not there, or was not granted: another version's schema.
+BEHIND = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InsufficientPrivilege,
+)
 NO_URL = "(not a PostgreSQL URL)"
 
 
@@ -60,19 +66,23 @@ class Database:
         try:
             schema.migrate(self.conninfo)
         except psycopg.errors.InsufficientPrivilege as error:
-            raise StoreBehind(address(self.conninfo), role) from error
+            why = f"it is older, and {role} may not change it"
+            raise StoreBehind(address(self.conninfo), why) from error
 
     def close(self) -> None:
         self._pool.close()
 
     @contextmanager
     def transaction(self, patience: float = PATIENCE) -> Iterator[psycopg.Connection[DictRow]]:
-        """One transaction. Raises StoreUnreachable when the store is away or goes away."""
+        """One transaction. Raises StoreUnreachable when the store is away or goes away, StoreBehind
+        when it was made another version's meanwhile."""
         try:
             with self._pool.connection(timeout=patience) as connection:
                 yield connection
         except (psycopg.OperationalError, PoolTimeout, PoolClosed) as error:
             raise self._unreachable(error) from error
+        except BEHIND as error:
+            raise StoreBehind(address(self.conninfo), first_line(error)) from error
 
     def surely(self, act: Callable[[psycopg.Connection[DictRow]], Result]) -> Result:
         """`act` in one transaction, and once more where that was lost: a store that restarts is

@@ -320,7 +320,7 @@ def test_only_the_owner_brings_the_schema_forward(granted: Granted) -> None:
         open_store({"FAIRLEAD_STORE_URL": granted.url(FLOW)})
     place = f"{granted.server.host}:{granted.server.port}/{granted.database}"
     assert str(caught.value) == (
-        f"The schema of the store at {place} is older than this Fairlead, and "
+        f"The schema of the store at {place} is not that of this Fairlead: it is older, and "
         f"{FLOW}_login may not change it.\n"
         "Run this version once as the database's owner: FAIRLEAD_STORE_URL=… fairlead status; "
         "and then deployments/postgres/roles.sql again."
