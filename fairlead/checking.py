@@ -157,4 +157,8 @@ def _dispatch(project: Project) -> str:
     rules, secrets = project.config.dispatch, project.dispatch_secrets()
     assert rules is not None
     places = ", ".join(rules.environments) or "nothing"
-    return f"{len(secrets)} secret{'s' * (len(secrets) > 1)}; GitHub may start {places}"
+    found = f"{len(secrets)} secret{'s' * (len(secrets) > 1)}; GitHub may start {places}"
+    branches = any(project.config.environments[name].branch for name in rules.environments)
+    if branches and project.config.github is None:
+        found += ", and no workflow does: that wants [github] repository"
+    return found

@@ -425,8 +425,8 @@ def test_store_that_is_behind_is_503_and_the_log_says_what_to_do(receiver: Runni
     told = receiver.log.read_text()
     assert (
         'is not that of this Fairlead: column "subject" of relation "delivery" does not exist. '
-        "Run this version once as the database's owner: FAIRLEAD_STORE_URL=… fairlead status; and then "
-        "deployments/postgres/roles.sql again.\n"
+        "Run this version once as the database's owner: FAIRLEAD_STORE_URL=… fairlead status; and "
+        "then deployments/postgres/roles.sql again.\n"
     ) in told
     assert "Traceback" not in told
     assert receiver.deliver(release()).status_code == HTTPStatus.ACCEPTED

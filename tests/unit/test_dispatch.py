@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from fairlead.checking import check_shared
 from fairlead.dispatch import problems
 from fairlead.dispatch.events import LONGEST_REASON, Event, Ignored, read, short
 from fairlead.dispatch.limits import Rate, Room
@@ -398,6 +400,22 @@ def test_a_workflow_counts_only_where_its_branch_can_be_asked_after(github: Any)
         "Nobody can be asked whether a branch of Acme/shop has the commit ([github] repository).",
     )
     assert isinstance(decided("deployment", deployment()), Wish)
+
+
+@pytest.mark.parametrize(
+    ("over", "more"),
+    [({}, ""), ({"github": None}, ", and no workflow does: that wants [github] repository")],
+)
+def test_check_says_where_no_workflow_can_start_anything(over: dict[str, Any], more: str) -> None:
+    project: Any = SimpleNamespace(
+        config=parsed(**over),
+        store=SimpleNamespace(conninfo="host=h"),
+        registry=lambda _: SimpleNamespace(ping=lambda: None),
+        github=lambda: SimpleNamespace(check=lambda: "answers", close=lambda: None),
+        dispatch_secrets=lambda: ["one"],
+    )
+    *_, last = check_shared(project)
+    assert last.found == f"1 secret; GitHub may start dev, uat{more}"
 
 
 @pytest.mark.parametrize(("name", "told", "rules", "words"), REFUSED)

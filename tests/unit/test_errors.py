@@ -326,7 +326,8 @@ MESSAGES: list[tuple[FairleadError, int, str]] = [
         errors.StoreBehind("h:1/d", "it is older, and flow may not change it"),
         3,
         "The schema of the store at h:1/d is not that of this Fairlead: it is older, and flow may "
-        "not change it.\nRun this version once as the database's owner: FAIRLEAD_STORE_URL=… fairlead status; "
+        "not change it.\n"
+        "Run this version once as the database's owner: FAIRLEAD_STORE_URL=… fairlead status; "
         "and then deployments/postgres/roles.sql again.",
     ),
     (
