@@ -3,7 +3,8 @@
 The renames, the owner, the rights and the settings are one transaction, and nothing is changed
 before it: whoever kills us leaves all as it was, or all done. RENAME has whoever connects wait, and
 is itself only done once nobody is connected, for which it looks ten times a second and no longer
-than 5 s; so the sessions are ended before it and, by another connection, beside it.
+than 5 s; so the sessions are ended before it, in the same message, and by another connection beside
+it.
 """
 
 import time
@@ -21,8 +22,7 @@ from fairlead.database.backup.beside import elsewhere, fitted
 
 NAME = "fairlead swap"
 BETWEEN = "~"
-PAUSE = 0.005  # seconds between two rounds of ending sessions
-ROUNDS = 20
+PAUSE = 0.005  # seconds between two rounds of ending sessions beside it
 WHOSE = """
 select pg_get_userbyid(datdba) as owner, datconnlimit as connections
 from pg_database where datname = %s
@@ -43,7 +43,19 @@ from pg_db_role_setting where setdatabase = (select oid from pg_database where d
 """
 END = """
 select pg_terminate_backend(pid) from pg_stat_activity
-where datname = any (%s) and backend_type = 'client backend'
+where datname = %s and backend_type = 'client backend'
+"""
+# Who comes back at once takes milliseconds for it, and a session that ends less than one.
+EMPTIED = """
+begin
+  for round in 1..200 loop
+    perform pg_stat_clear_snapshot();
+    perform pg_terminate_backend(pid) from pg_stat_activity
+      where datname = {database} and backend_type = 'client backend';
+    exit when not found;
+    perform pg_sleep(0.0005);
+  end loop;
+end
 """
 TAKEN_AS_THEY_ARE = ("role", "session_authorization")  # to set them is to become somebody else
 
@@ -85,12 +97,10 @@ def swap(connection: Connection[DictRow], conninfo: str, *, old: str, new: str, 
     """
     whole = belongings(connection, old)
     between = fitted(new, BETWEEN)
-    with _ending(conninfo, (old, new)) as end, ThreadPoolExecutor(1) as pool:
+    with _ending(conninfo, old) as end, ThreadPoolExecutor(1) as pool:
         with connection.transaction():
-            end()
             _rename(connection, new, between)  # autovacuum may have been in it
             began = time.monotonic()
-            _until_none_is_left(end)
             renamed = pool.submit(_rename, connection, old, kept)
             while not renamed.done():
                 end()
@@ -102,18 +112,10 @@ def swap(connection: Connection[DictRow], conninfo: str, *, old: str, new: str, 
 
 
 @contextmanager
-def _ending(conninfo: str, databases: Sequence[str]) -> Iterator[Callable[[], int]]:
-    """What ends all sessions of these databases, and says how many there were."""
+def _ending(conninfo: str, database: str) -> Iterator[Callable[[], object]]:
+    """What ends all sessions of the database."""
     with elsewhere(conninfo, NAME) as connection:
-        yield lambda: connection.execute(END, (list(databases),)).rowcount
-
-
-def _until_none_is_left(end: Callable[[], int]) -> None:
-    """For a moment: who comes back at once does not stop coming."""
-    for _ in range(ROUNDS):
-        if not end():
-            return
-        time.sleep(PAUSE)
+        yield lambda: connection.execute(END, (database,))
 
 
 def allow_connections(connection: Connection[DictRow], database: str, *, allow: bool) -> None:
@@ -125,9 +127,10 @@ def allow_connections(connection: Connection[DictRow], database: str, *, allow: 
 
 
 def _rename(connection: Connection[DictRow], database: str, name: str) -> None:
+    emptied = sql.SQL(EMPTIED).format(database=sql.Literal(database)).as_string(connection)
     connection.execute(
-        sql.SQL("alter database {} rename to {}").format(
-            sql.Identifier(database), sql.Identifier(name)
+        sql.SQL("do {}; alter database {} rename to {}").format(
+            sql.Literal(emptied), sql.Identifier(database), sql.Identifier(name)
         )
     )
 
