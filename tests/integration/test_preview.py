@@ -64,6 +64,7 @@ OWN = {
     ),
     "create policy own on ahead_order using (true)": (["ACCESS EXCLUSIVE"], ["may break"]),
     "alter table ahead_order enable row level security": (["ACCESS EXCLUSIVE"], ["may break"]),
+    "alter table ahead_order alter id set generated always": (["ACCESS EXCLUSIVE"], ["breaks"]),
     "vacuum full ahead_order": (["ACCESS EXCLUSIVE"], ["unknown"]),
 }
 OWN_SQL = """

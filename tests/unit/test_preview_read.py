@@ -11,7 +11,11 @@ A, B = Table("public", "a"), Table("public", "b")
 
 def table(name: str, schema: str = "public", file: int = 1, **columns: str) -> dict[str, Any]:
     made = {
-        str(at): {"name": column, "type": kind, "not_null": False, "filled": False}
+        str(at): {
+            "name": column,
+            "type": kind,
+            **dict.fromkeys(("not_null", "filled", "always"), False),
+        }
         for at, (column, kind) in enumerate(columns.items(), start=1)
     }
     whole = {"schema": schema, "name": name, "kind": "r", "file": file, "columns": made}

@@ -14,7 +14,8 @@ ORDER = Table("public", "order")
 
 
 def column(name: str, kind: str = "integer", **given: bool) -> dict[str, Any]:
-    return {"name": name, "type": kind, "not_null": False, "filled": False, **given}
+    plain = {"not_null": False, "filled": False, "always": False}
+    return {"name": name, "type": kind, **plain, **given}
 
 
 def constraint(kind: str, *columns: int, valid: bool = True) -> dict[str, Any]:
@@ -73,6 +74,10 @@ def both(*changes: Change) -> Change:
             "public.order.label was character varying(50) and is character varying(20)",
         ),
         (alters("2", not_null=True), "public.order.label is NOT NULL now, and was not"),
+        (
+            alters("1", always=True),
+            "public.order.id is GENERATED ALWAYS now: INSERTs that give it fail",
+        ),
         (alters("1", filled=False), "public.order.id has no default in the database any more"),
         (lambda table: table.update(name="orders"), "public.order is called public.orders now"),
         (

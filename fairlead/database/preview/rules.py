@@ -99,6 +99,8 @@ def _of_column(
         yield "not null", _breaks(f"{name} is NOT NULL now, and was not")
     if old["filled"] and not new["filled"] and new["not_null"]:
         yield "default", _breaks(f"{name} has no default in the database any more")
+    if new["always"] and not old["always"]:
+        yield "always", _breaks(f"{name} is GENERATED ALWAYS now: INSERTs that give it fail")
 
 
 def _new_rules(table: Table, old: Described, new: Described) -> Iterator[tuple[Key, Trouble]]:

@@ -12,7 +12,7 @@ select c.oid::bigint::text, json_build_object(
   'columns', (
     select coalesce(json_object_agg(a.attnum, json_build_object('name', a.attname,
       'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
-      'filled', a.atthasdef or a.attidentity <> '')), '{}')
+      'filled', a.atthasdef or a.attidentity <> '', 'always', a.attidentity = 'a')), '{}')
     from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
   'constraints', (
     select coalesce(json_object_agg(k.oid::bigint, json_build_object('name', k.conname,
