@@ -126,6 +126,16 @@ def test_copy_that_somebody_uses_is_not_taken_for_what_was_left(shop: Shop, majo
             assert sorted(shop.copies) == sorted([first, second, third])
 
 
+def why_none(wanted: clone.Wanted, major: int) -> str:
+    """Why no copy can be made."""
+    with (
+        pytest.raises(clone.NoClone) as caught,
+        cloned(wanted, programs_to_copy("dev", None, major)),
+    ):
+        pass
+    return str(caught.value)
+
+
 def test_tenant_that_is_dropped_once_its_schema_is_copied_is_a_reason_for_no_copy(
     shop: Shop, major: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,12 +146,7 @@ def test_tenant_that_is_dropped_once_its_schema_is_copied_is_a_reason_for_no_cop
 
     monkeypatch.setattr(clone, "run", late)
     wanted = shop.wanted(shop.url("heir"))
-    with (
-        pytest.raises(clone.NoClone) as caught,
-        cloned(wanted, programs_to_copy("dev", None, major)),
-    ):
-        pass
-    assert str(caught.value) == (
+    assert why_none(wanted, major) == (
         'what is applied cannot be copied: relation "public.django_migrations" does not exist'
     )
     assert shop.copies == []
@@ -161,12 +166,7 @@ def test_copy_goes_also_where_the_previews_own_connections_were_cut(
 def test_role_that_the_server_does_not_know_is_a_reason_for_no_copy(shop: Shop, major: int) -> None:
     """As poolers have: they tell databases by it."""
     wanted = replace(shop.wanted(shop.url("heir")), owner="shop.pooled")
-    with (
-        pytest.raises(clone.NoClone) as caught,
-        cloned(wanted, programs_to_copy("dev", None, major)),
-    ):
-        pass
-    assert str(caught.value) == (
+    assert why_none(wanted, major) == (
         'the scratch database cannot be made for the role "shop.pooled": role "shop.pooled" does '
         "not exist"
     )

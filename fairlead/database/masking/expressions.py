@@ -78,17 +78,18 @@ def _literal(rule: MaskingRule) -> sql.Literal:
 
 
 def _shifted(column: Column, rule: MaskingRule, of: str | None) -> Composed:
-    call = _from_hash("shift", column, SHIFT, of, sql.Literal(rule.argument))
+    call = _call("shift", column, rule, SHIFT, of, sql.Literal(rule.argument))
     return typed(sql.SQL("{} + make_interval(days => {})").format(own(column, of), call), column)
 
 
-def _from_hash(
-    name: str, column: Column, meaning: str, of: str | None, *more: Composable
+def _call(
+    name: str, column: Column, rule: MaskingRule, meaning: str, of: str | None, *more: Composable
 ) -> Composed:
-    """A call of what has two forms: of a value, and of a hash that is there."""
-    hashed = [sql.Identifier(HASH)] if of else [text_of(column, of), sql.Literal(meaning)]
-    named = function(f"{name}_of" if of else name)
-    return sql.SQL("{}({})").format(named, sql.SQL(", ").join([*hashed, *more]))
+    """Of the value, or where it is assigned of the hash that `assigned` has made of it."""
+    given: list[Composable] = [text_of(column, of), sql.Literal(meaning)]
+    if of and _hashed_once(column, rule):
+        name, given = f"{name}_of", [sql.Identifier(HASH)]
+    return sql.SQL("{}({})").format(function(name), sql.SQL(", ").join([*given, *more]))
 
 
 def _hashed(column: Column, rule: MaskingRule, of: str | None) -> Composed:
@@ -128,10 +129,7 @@ def _texts(column: Column, rule: MaskingRule, name: str, meaning: str, of: str |
         )
         return typed(call, column)
     value = text_of(column, of)
-    if _hashed_once(column, rule):
-        call = _from_hash(name, column, meaning, of)
-    else:
-        call = sql.SQL("{}({}, {})").format(function(name), value, sql.Literal(meaning))
+    call = _call(name, column, rule, meaning, of)
     if column.limit is not None:
         call = _cut(call, column, rule)
     return typed(sql.SQL("case {v} when '' then '' else {c} end").format(v=value, c=call), column)
